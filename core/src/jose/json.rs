@@ -1,0 +1,313 @@
+//! Strict JSON objects over `serde_json`: no member twice at any depth, bounded depth and member count, nothing after
+//! the end, and a wrong type is never taken for absence.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::Malformation;
+
+/// The deepest nesting taken, counting the outermost object.
+const MAX_DEPTH: usize = 32;
+/// The most members, in all objects of a text together.
+pub(crate) const MAX_MEMBERS: usize = 256;
+
+/// An object whose whole text has been checked; its values are still text.
+pub(crate) struct Object<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+/// A member is there with a type that it must not have.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct WrongType;
+
+impl<'a> Object<'a> {
+    /// Takes the text of one object, with at most `max_members` members at all depths together.
+    pub(crate) fn parse(text: &'a [u8], max_members: usize) -> Result<Self, Malformation> {
+        let text = std::str::from_utf8(text).map_err(|_| Malformation::Utf8)?;
+        members(text, max_members, true).map(|members| Self { members })
+    }
+
+    /// The raw text of a member.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value.get())
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// A member of type `T`; `null` is a wrong type.
+    pub(crate) fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, WrongType> {
+        match self.raw(name) {
+            None => Ok(None),
+            Some("null") => Err(WrongType),
+            Some(text) => serde_json::from_str(text).map(Some).map_err(|_| WrongType),
+        }
+    }
+
+    /// The same, where `null` is as good as absence (metadata documents are written so).
+    pub(crate) fn get_or_null<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, WrongType> {
+        if self.raw(name) == Some("null") { Ok(None) } else { self.get(name) }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.members.iter().map(|(name, value)| (name.as_ref(), value.get()))
+    }
+}
+
+/// The outermost members alone, none twice; the values' insides are not looked at.
+pub(crate) fn outer_members(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malformation> {
+    members(text, MAX_MEMBERS, false)
+}
+
+fn members(text: &str, max: usize, values: bool) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malformation> {
+    let budget = Budget { members: Cell::new(max), reason: Cell::new(None) };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    TopLevel { budget: &budget, values }
+        .deserialize(&mut deserializer)
+        .and_then(|members| deserializer.end().map(|()| members))
+        .map_err(|error| budget.explain(&error))
+}
+
+/// What may still be read, and why reading stopped.
+struct Budget {
+    members: Cell<usize>,
+    reason: Cell<Option<Malformation>>,
+}
+
+impl Budget {
+    fn refuse<E: serde::de::Error>(&self, reason: Malformation) -> E {
+        self.reason.set(Some(reason));
+        E::custom("refused")
+    }
+
+    fn take_member<E: serde::de::Error>(&self) -> Result<(), E> {
+        let left = self.members.get().checked_sub(1);
+        self.members.set(left.ok_or_else(|| self.refuse(Malformation::TooManyMembers))?);
+        Ok(())
+    }
+
+    fn no_duplicates<E: serde::de::Error>(&self, mut names: Vec<&str>) -> Result<(), E> {
+        names.sort_unstable();
+        let twice = names.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+        if twice { Err(self.refuse(Malformation::DuplicateMember)) } else { Ok(()) }
+    }
+
+    fn explain(&self, error: &serde_json::Error) -> Malformation {
+        self.reason.get().unwrap_or(Malformation::Json { column: error.column() })
+    }
+}
+
+/// Reads the outermost object, keeping each value's text, and checks the values too if told so.
+struct TopLevel<'b> {
+    budget: &'b Budget,
+    values: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let raw: &'de RawValue = serde::Deserialize::deserialize(deserializer)?;
+        if !raw.get().starts_with('{') {
+            return Err(self.budget.refuse(Malformation::NotAnObject));
+        }
+        let mut inner = serde_json::Deserializer::from_str(raw.get());
+        inner.deserialize_map(self).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Visitor<'de> for TopLevel<'_> {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            self.budget.take_member()?;
+            let value: &'de RawValue = map.next_value()?;
+            if self.values {
+                check(value.get(), self.budget)?;
+            }
+            members.push((name, value));
+        }
+        self.budget.no_duplicates(members.iter().map(|(name, _)| name.as_ref()).collect())?;
+        Ok(members)
+    }
+}
+
+/// Checks the text of a top-level member. A plain number is left to whoever reads it, who knows its range.
+fn check<E: serde::de::Error>(text: &str, budget: &Budget) -> Result<(), E> {
+    if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return Ok(());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Nested { budget, depth: 1 }.deserialize(&mut deserializer).map_err(E::custom)
+}
+
+/// Reads any value at a depth, keeping nothing of it.
+#[derive(Clone, Copy)]
+struct Nested<'b> {
+    budget: &'b Budget,
+    depth: usize,
+}
+
+impl Nested<'_> {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        let depth = self.depth.saturating_add(1);
+        if depth > MAX_DEPTH { Err(self.budget.refuse(Malformation::TooDeep)) } else { Ok(Self { depth, ..self }) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Nested<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Nested<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let deeper = self.deeper()?;
+        while items.next_element_seed(deeper)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let deeper = self.deeper()?;
+        let mut names = Vec::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            self.budget.take_member()?;
+            map.next_value_seed(deeper)?;
+            names.push(name);
+        }
+        self.budget.no_duplicates(names.iter().map(AsRef::as_ref).collect())
+    }
+}
+
+/// A member's name, unescaped; borrowed where it had no escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<usize, Malformation> {
+        Object::parse(text.as_bytes(), MAX_MEMBERS).map(|object| object.members.len())
+    }
+
+    fn nested(levels: usize) -> String {
+        format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+    }
+
+    #[test]
+    fn an_object_is_read_with_its_values_as_text() {
+        let object = Object::parse(br#" {"a": 1e400, "b" : [ 1 , {} ], "c":null} "#, 9).unwrap();
+        assert_eq!(object.raw("a"), Some("1e400"));
+        assert_eq!(object.raw("b"), Some("[ 1 , {} ]"));
+        assert_eq!(object.get::<u8>("c"), Err(WrongType));
+        assert_eq!(object.get_or_null::<u8>("c"), Ok(None));
+        assert_eq!(object.get::<u8>("d"), Ok(None));
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_refused_at_any_depth_and_after_unescaping() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"exp":1,"e\u0078p":2}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"{"x":[[{"a":1,"\u0061":2}]]}"#,
+        ] {
+            assert_eq!(parse(text), Err(Malformation::DuplicateMember), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_and_members_are_bounded_and_the_limits_are_inclusive() {
+        assert_eq!(parse(&nested(32)), Ok(1));
+        assert_eq!(parse(&nested(33)), Err(Malformation::TooDeep));
+        assert_eq!(parse(&nested(100_000)), Err(Malformation::TooDeep));
+        let many = |count: usize| {
+            let members: Vec<_> = (0..count).map(|number| format!(r#""{number}":{{}}"#)).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert_eq!(parse(&many(256)), Ok(256));
+        assert_eq!(parse(&many(257)), Err(Malformation::TooManyMembers));
+    }
+
+    #[test]
+    fn what_is_not_one_json_object_is_refused() {
+        for text in ["", "{", "{}x", "{}{}", "\u{feff}{}", "{'a':1}", r#"{"a":1,}"#, r#"{"a":01}"#] {
+            assert!(matches!(parse(text), Err(Malformation::Json { .. })), "{text}");
+        }
+        for text in [r#"{"a":NaN}"#, r#"{"a":"\ud800"}"#, r#"{"a":["\ud800"]}"#, r#"{"\udc00":1}"#, "{/**/}"] {
+            assert!(matches!(parse(text), Err(Malformation::Json { .. })), "{text}");
+        }
+        for text in ["[]", "1", "null", r#""{}""#, "true"] {
+            assert_eq!(parse(text), Err(Malformation::NotAnObject), "{text}");
+        }
+        assert_eq!(Object::parse(b"{\"a\":\"\xff\"}", 9).err(), Some(Malformation::Utf8));
+    }
+}

@@ -1,0 +1,227 @@
+//! A key set: what of it can verify, and which key fits a token
+//! ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)). A key that is not understood is skipped, the rest works.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::compact::{Compact, Header};
+use super::json::{Object, WrongType};
+use super::verify::{PreparedKey, RsaComponents, Verifier};
+use super::{Algorithm, base64url};
+use crate::error::{Malformation, TokenError};
+
+/// The most keys of a set; a set of more is refused whole.
+pub const MAX_KEYS: usize = 64;
+/// The most keys tried for one token.
+const MAX_CANDIDATES: usize = 4;
+/// The sizes of modulus taken, in bits.
+const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+/// The public exponents taken; even ones are not.
+const EXPONENTS: std::ops::RangeInclusive<u64> = 65_537..=(1 << 33) - 1;
+
+/// A provider's published keys, each prepared for verification.
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: Vec<SkippedKey>,
+}
+
+struct Key {
+    kid: Option<String>,
+    algorithm: Option<Algorithm>,
+    modulus_bytes: usize,
+    prepared: Box<dyn PreparedKey>,
+}
+
+/// A key of the set that cannot be used here, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedKey {
+    /// Its `kid`, if it is a string.
+    pub kid: Option<String>,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Not a strict JSON object, or a member is missing or of a wrong type.
+    Malformed,
+    /// `kty` is not `RSA`.
+    KeyType,
+    /// `use`, `key_ops` or `alg` reserve it for something else.
+    Purpose,
+    /// The modulus has this many bits: fewer than 2048 or more than 4096.
+    Size(usize),
+    /// The modulus is even.
+    Modulus,
+    /// The public exponent is even, below 65537 or above 2^33 - 1.
+    Exponent,
+    /// The signature backend refused it.
+    Backend,
+}
+
+/// A key set that is refused whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySetError {
+    /// Not strict JSON.
+    Malformed(Malformation),
+    /// `keys` is missing or no array.
+    Keys,
+    /// More than [`MAX_KEYS`] keys.
+    TooManyKeys,
+}
+
+impl KeySet {
+    /// Takes a JWK set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+    ///
+    /// # Errors
+    /// [`KeySetError`] when the set as a whole is not one. A set without any usable key is none: see [`Self::is_empty`].
+    pub fn parse(json: &[u8], backend: &dyn Verifier) -> Result<Self, KeySetError> {
+        // Each key is checked by itself, so that a broken one does not take the others along.
+        let set: TopLevel<'_> = TopLevel::parse(json)?;
+        if set.keys.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let mut parsed = Self { keys: Vec::new(), skipped: Vec::new() };
+        for jwk in set.keys {
+            match Key::parse(jwk.get(), backend) {
+                Ok(key) => parsed.keys.push(key),
+                Err(skipped) => parsed.skipped.push(skipped),
+            }
+        }
+        Ok(parsed)
+    }
+
+    /// No key can be used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// How many keys can be used.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The keys that cannot be used.
+    #[must_use]
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// Checks the signature by the keys that fit the header, at most four of them.
+    pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<(), TokenError> {
+        let mut fitting = self.keys.iter().filter(|key| key.fits(&token.header)).take(MAX_CANDIDATES).peekable();
+        if fitting.peek().is_none() {
+            return Err(TokenError::UnknownKey);
+        }
+        if fitting.any(|key| key.verify(token)) { Ok(()) } else { Err(TokenError::BadSignature) }
+    }
+}
+
+struct TopLevel<'a> {
+    keys: Vec<&'a RawValue>,
+}
+
+impl<'a> TopLevel<'a> {
+    /// The set's own members, strictly; the keys' insides are left to [`Key::parse`].
+    fn parse(json: &'a [u8]) -> Result<Self, KeySetError> {
+        let text = std::str::from_utf8(json).map_err(|_| KeySetError::Malformed(Malformation::Utf8))?;
+        let members = super::json::outer_members(text).map_err(KeySetError::Malformed)?;
+        let keys = members.into_iter().find(|(name, _)| name == "keys").ok_or(KeySetError::Keys)?.1;
+        serde_json::from_str(keys.get()).map(|keys| Self { keys }).map_err(|_| KeySetError::Keys)
+    }
+}
+
+impl Key {
+    fn parse(json: &str, backend: &dyn Verifier) -> Result<Self, SkippedKey> {
+        let unnamed = |reason| SkippedKey { kid: None, reason };
+        let jwk = Object::parse(json.as_bytes(), 64).map_err(|_| unnamed(SkipReason::Malformed))?;
+        let kid: Option<String> = jwk.get("kid").map_err(|WrongType| unnamed(SkipReason::Malformed))?;
+        Self::of(&jwk, kid.clone(), backend).map_err(|reason| SkippedKey { kid, reason })
+    }
+
+    fn of(jwk: &Object<'_>, kid: Option<String>, backend: &dyn Verifier) -> Result<Self, SkipReason> {
+        if string(jwk, "kty")?.as_deref() != Some("RSA") {
+            return Err(SkipReason::KeyType);
+        }
+        let algorithm = purpose(jwk)?;
+        let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
+        check_modulus(&n)?;
+        check_exponent(&e)?;
+        let prepared = backend.prepare(&RsaComponents { n: &n, e: &e }).ok_or(SkipReason::Backend)?;
+        Ok(Self { kid, algorithm, modulus_bytes: n.len(), prepared })
+    }
+
+    /// A token without `kid` fits any key of its algorithm
+    /// ([OpenID Connect Core section 10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
+    fn fits(&self, header: &Header) -> bool {
+        let same_kid = header.kid.is_none() || header.kid == self.kid;
+        same_kid && self.algorithm.is_none_or(|algorithm| algorithm == header.algorithm)
+    }
+
+    fn verify(&self, token: &Compact<'_>) -> bool {
+        // https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2, step 1
+        token.signature.len() == self.modulus_bytes
+            && self.prepared.verify(token.header.algorithm, token.signing_input.as_bytes(), &token.signature)
+    }
+}
+
+/// `use`, `key_ops` and `alg` pin a key to a purpose: any that is there must allow verification by an algorithm of ours.
+fn purpose(jwk: &Object<'_>) -> Result<Option<Algorithm>, SkipReason> {
+    let usage = string(jwk, "use")?;
+    let operations: Option<Vec<String>> = jwk.get("key_ops").map_err(|WrongType| SkipReason::Malformed)?;
+    let verifies = operations.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
+    if usage.is_some_and(|usage| usage != "sig") || !verifies {
+        return Err(SkipReason::Purpose);
+    }
+    string(jwk, "alg")?.map(|alg| Algorithm::from_name(&alg).ok_or(SkipReason::Purpose)).transpose()
+}
+
+fn string(jwk: &Object<'_>, name: &str) -> Result<Option<String>, SkipReason> {
+    jwk.get(name).map_err(|WrongType| SkipReason::Malformed)
+}
+
+/// A Base64urlUInt without leading zero octets ([RFC 7518 section 2](https://www.rfc-editor.org/rfc/rfc7518#section-2)).
+fn number(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, SkipReason> {
+    string(jwk, name)?
+        .and_then(|text| base64url::decode(&text))
+        .filter(|bytes| bytes.first().is_some_and(|first| *first != 0))
+        .ok_or(SkipReason::Malformed)
+}
+
+fn check_modulus(n: &[u8]) -> Result<(), SkipReason> {
+    let leading = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    let bits = n.len().saturating_mul(8).saturating_sub(leading);
+    if !MODULUS_BITS.contains(&bits) {
+        return Err(SkipReason::Size(bits));
+    }
+    if n.last().is_some_and(|byte| byte % 2 == 1) { Ok(()) } else { Err(SkipReason::Modulus) }
+}
+
+fn check_exponent(e: &[u8]) -> Result<(), SkipReason> {
+    let value = if e.len() > 8 { u64::MAX } else { e.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)) };
+    if EXPONENTS.contains(&value) && value % 2 == 1 { Ok(()) } else { Err(SkipReason::Exponent) }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeySet({} usable, {} skipped)", self.keys.len(), self.skipped.len())
+    }
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(reason) => reason.fmt(f),
+            Self::Keys => f.write_str("member \"keys\" is missing or no array of objects"),
+            Self::TooManyKeys => write!(f, "more than {MAX_KEYS} keys"),
+        }
+    }
+}
+
+impl std::error::Error for KeySetError {}
