@@ -1,0 +1,419 @@
+//! A sign-in's two ends: the redirect to the provider, and the callback that must belong to it
+//! ([OpenID Connect Core section 3.1](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth)).
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::{Url, form_urlencoded};
+
+use crate::config::{Issuer, Registration};
+use crate::discovery::Metadata;
+use crate::entropy::{self, EntropySource};
+use crate::error::{CallbackError, Error, Excerpt, UsageError};
+use crate::jose::base64url;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::token::{TokenRules, equal};
+
+/// How long a sign-in may take from its start to its callback.
+pub(crate) const LOGIN_LIFETIME: Duration = Duration::from_secs(600);
+/// The longest callback taken, in bytes: of a query and of a form.
+pub(crate) const MAX_CALLBACK_QUERY: usize = 8 * 1024;
+pub(crate) const MAX_CALLBACK_FORM: usize = 64 * 1024;
+/// The most parameters of a callback.
+const MAX_PARAMETERS: usize = 32;
+/// The longest local address to return to, in bytes.
+const MAX_RETURN_TO: usize = 2048;
+
+/// What to ask of the provider beyond the ordinary
+/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+#[derive(Debug, Clone, Default)]
+pub struct LoginOptions {
+    /// Where the person goes after signing in: a path on this server; anything else becomes `/`.
+    pub return_to: Option<String>,
+    /// `none`, `login`, `consent`, `select_account`.
+    pub prompt: Option<String>,
+    /// Who is probably signing in.
+    pub login_hint: Option<String>,
+    /// Languages for the provider's pages, in order of preference.
+    pub ui_locales: Option<String>,
+    /// How long ago the person may have signed in at the provider at most; the ID token is checked against it.
+    pub max_age: Option<Duration>,
+    /// Wished classes of authentication, in order of preference.
+    pub acr_values: Option<String>,
+    /// The `claims` parameter ([section 5.5](https://openid.net/specs/openid-connect-core-1_0.html#ClaimsParameter)).
+    /// An essential `acr` in it is demanded of the ID token.
+    pub claims: Option<Value>,
+    /// Further parameters, none of which may be one that the protocol sets.
+    pub extra: Vec<(String, String)>,
+}
+
+/// Where to send the browser, and what to keep until it comes back.
+#[derive(Debug)]
+#[must_use]
+pub struct Redirect {
+    /// The authorization request.
+    pub url: Url,
+    /// To be bound to this browser and given to [`finish_login`](crate::Client::finish_login).
+    pub login: LoginState,
+}
+
+/// What crosses from the redirect to the callback: it belongs to one browser and is good for one callback within ten
+/// minutes. It is secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LoginState {
+    state: Secret,
+    nonce: Secret,
+    code_verifier: Secret,
+    issuer: String,
+    return_to: String,
+    started: UnixTime,
+    max_age: Option<u64>,
+    acr: Option<Vec<String>>,
+}
+
+impl LoginState {
+    /// Where the person wanted to go: a path on this server.
+    #[must_use]
+    pub fn return_to(&self) -> &str {
+        &self.return_to
+    }
+
+    /// When the sign-in started.
+    #[must_use]
+    pub fn started(&self) -> UnixTime {
+        self.started
+    }
+
+    /// A name for this sign-in that tells nothing about its `state`.
+    pub(crate) fn id(&self) -> String {
+        login_id(self.state.expose())
+    }
+
+    pub(crate) fn expires_at(&self) -> UnixTime {
+        self.started.saturating_add(LOGIN_LIFETIME)
+    }
+
+    pub(crate) fn code_verifier(&self) -> &str {
+        self.code_verifier.expose()
+    }
+
+    /// What the ID token of this sign-in must be, beyond what every ID token must be.
+    pub(crate) fn narrow(&self, rules: TokenRules) -> TokenRules {
+        let rules = rules.nonce(self.nonce.expose());
+        let rules = match self.max_age {
+            Some(seconds) => rules.max_age(Duration::from_secs(seconds)),
+            None => rules,
+        };
+        match &self.acr {
+            Some(values) => rules.essential_acr(values),
+            None => rules,
+        }
+    }
+}
+
+/// See [`LoginState::id`].
+pub(crate) fn login_id(state: &str) -> String {
+    base64url::encode(Sha256::digest(state).get(..12).unwrap_or_default())
+}
+
+/// Makes the authorization request, with a fresh `state`, `nonce` and PKCE verifier
+/// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636#section-4)).
+pub(crate) fn begin(
+    registration: &Registration,
+    issuer: &Issuer,
+    metadata: &Metadata,
+    options: LoginOptions,
+    entropy: &dyn EntropySource,
+    now: UnixTime,
+) -> Result<Redirect, Error> {
+    let endpoint = metadata
+        .authorization_endpoint
+        .as_ref()
+        .ok_or(UsageError::NoEndpoint("authorization_endpoint"))?;
+    check_extra(&options.extra, endpoint)?;
+    let login = LoginState {
+        state: Secret::new(entropy::token(entropy)?),
+        nonce: Secret::new(entropy::token(entropy)?),
+        code_verifier: Secret::new(entropy::token(entropy)?),
+        issuer: issuer.0.clone(),
+        return_to: local_path(options.return_to.as_deref().unwrap_or("/")).to_owned(),
+        started: now,
+        max_age: options.max_age.map(|age| age.as_secs()),
+        acr: options.claims.as_ref().and_then(essential_acr),
+    };
+    let url = authorization_request(endpoint, registration, &login, &options);
+    Ok(Redirect { url, login })
+}
+
+fn authorization_request(
+    endpoint: &Url,
+    registration: &Registration,
+    login: &LoginState,
+    options: &LoginOptions,
+) -> Url {
+    let challenge = base64url::encode(&Sha256::digest(login.code_verifier.expose()));
+    let mut url = endpoint.clone();
+    let mut query = url.query_pairs_mut();
+    query
+        .append_pair("response_type", "code")
+        .append_pair("client_id", &registration.client_id)
+        .append_pair("redirect_uri", registration.redirect_uri.as_str())
+        .append_pair("scope", &registration.scopes)
+        .append_pair("state", login.state.expose())
+        .append_pair("nonce", login.nonce.expose())
+        .append_pair("code_challenge", &challenge)
+        .append_pair("code_challenge_method", "S256");
+    if registration.response_mode != crate::config::ResponseMode::Query {
+        query.append_pair("response_mode", registration.response_mode.name());
+    }
+    let max_age = options.max_age.map(|age| age.as_secs().to_string());
+    let claims = options.claims.as_ref().map(Value::to_string);
+    let optional = [
+        ("prompt", &options.prompt),
+        ("login_hint", &options.login_hint),
+        ("ui_locales", &options.ui_locales),
+        ("max_age", &max_age),
+        ("acr_values", &options.acr_values),
+        ("claims", &claims),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.extend_pairs(&options.extra);
+    drop(query);
+    url
+}
+
+/// Parameters that an extra one must not be: the protocol sets them, and each may stand only once.
+const RESERVED: [&str; 17] = [
+    "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
+    "response_mode", "prompt", "login_hint", "ui_locales", "max_age", "acr_values", "claims", "request", "request_uri",
+];
+
+fn check_extra(extra: &[(String, String)], endpoint: &Url) -> Result<(), UsageError> {
+    let mut seen: HashSet<&str> = HashSet::from(RESERVED);
+    let in_endpoint: Vec<String> = endpoint.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    seen.extend(in_endpoint.iter().map(String::as_str));
+    match extra.iter().find(|(name, _)| !seen.insert(name)) {
+        Some((name, _)) => Err(UsageError::ReservedParameter(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The values of an `acr` that the `claims` parameter calls essential.
+fn essential_acr(claims: &Value) -> Option<Vec<String>> {
+    let acr = claims.get("id_token")?.get("acr")?;
+    if acr.get("essential") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    let values = acr.get("values").and_then(Value::as_array).into_iter().flatten().chain(acr.get("value"));
+    Some(values.filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// A path on this server, or `/`: nothing that a browser could take for another origin.
+pub(crate) fn local_path(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let plain = bytes.iter().all(|byte| (0x21..=0x7e).contains(byte) && *byte != b'\\');
+    let local = bytes.first() == Some(&b'/') && bytes.get(1) != Some(&b'/');
+    if plain && local && bytes.len() <= MAX_RETURN_TO { text } else { "/" }
+}
+
+/// What the provider sent back by way of the browser; nothing of it is proven yet.
+pub struct Callback {
+    pub(crate) state: Secret,
+    iss: Option<String>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Code(Secret),
+    Error { code: Excerpt, description: Option<Excerpt> },
+}
+
+impl Callback {
+    /// Takes a query or a form body, without a leading `?`.
+    ///
+    /// # Errors
+    /// [`CallbackError::DuplicateParameter`], [`CallbackError::StateMissing`] or [`CallbackError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, CallbackError> {
+        if text.len() > MAX_CALLBACK_FORM {
+            return Err(CallbackError::Malformed);
+        }
+        let mut parameters = Parameters::parse(text)?;
+        let state = parameters.take("state").filter(|state| !state.is_empty()).ok_or(CallbackError::StateMissing)?;
+        let error = parameters.take("error");
+        let code = parameters.take("code").filter(|code| !code.is_empty());
+        let outcome = match (error, code) {
+            (Some(code), _) => {
+                let description = parameters.take("error_description").map(|text| Excerpt::of(&text));
+                Outcome::Error { code: Excerpt::of(&code), description }
+            }
+            (None, Some(code)) => Outcome::Code(Secret::new(code)),
+            (None, None) => return Err(CallbackError::Malformed),
+        };
+        Ok(Self { state: Secret::new(state), iss: parameters.take("iss"), outcome })
+    }
+
+    /// That it answers this sign-in, of this browser and this issuer, in time.
+    pub(crate) fn check(&self, login: &LoginState, issuer: &Issuer, now: UnixTime) -> Result<(), CallbackError> {
+        let ours = equal(self.state.expose(), login.state.expose()) && login.issuer == issuer.0;
+        if !ours || now >= login.expires_at() {
+            return Err(CallbackError::StateMismatch);
+        }
+        // https://www.rfc-editor.org/rfc/rfc9207#section-2.4
+        match &self.iss {
+            Some(iss) if *iss != issuer.0 => Err(CallbackError::IssuerMismatch),
+            _ => Ok(()),
+        }
+    }
+
+    /// The code, to be sent to the token endpoint once.
+    pub(crate) fn into_code(self, metadata: &Metadata) -> Result<Secret, CallbackError> {
+        if metadata.sends_iss && self.iss.is_none() {
+            return Err(CallbackError::IssuerParamMissing);
+        }
+        match self.outcome {
+            Outcome::Code(code) => Ok(code),
+            Outcome::Error { code, description } => Err(CallbackError::Provider { code, description }),
+        }
+    }
+
+    /// The provider's error, if it is one: nothing need be fetched to say so.
+    pub(crate) fn error(&self) -> Option<CallbackError> {
+        match &self.outcome {
+            Outcome::Code(_) => None,
+            Outcome::Error { code, description } => {
+                Some(CallbackError::Provider { code: code.clone(), description: description.clone() })
+            }
+        }
+    }
+}
+
+/// Shows nothing: a callback is made of secrets.
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Callback")
+    }
+}
+
+/// The parameters of a callback, none of which may stand twice
+/// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn parse(text: &str) -> Result<Self, CallbackError> {
+        let mut names = HashSet::new();
+        let mut pairs = Vec::new();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            // `code[]` is an array to some parsers, and so a second `code`.
+            let base = name.split('[').next().unwrap_or_default().to_owned();
+            if !names.insert(base) {
+                return Err(CallbackError::DuplicateParameter);
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+            if pairs.len() > MAX_PARAMETERS {
+                return Err(CallbackError::Malformed);
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    fn take(&mut self, wanted: &str) -> Option<String> {
+        let (_, value) = self.0.iter_mut().find(|(name, _)| name == wanted)?;
+        Some(std::mem::take(value))
+    }
+}
+
+/// Sign-ins whose callback has come, remembered until they would have expired anyway: a second callback finds its state
+/// used up. It holds for this process; across processes a session store does it.
+#[derive(Default)]
+pub(crate) struct UsedLogins {
+    ids: HashSet<String>,
+    order: VecDeque<(UnixTime, String)>,
+}
+
+impl UsedLogins {
+    /// The most remembered; beyond them the oldest is forgotten, which a valid callback has to pay for each.
+    const MOST: usize = 65_536;
+
+    /// Whether this is the first use.
+    pub(crate) fn consume(&mut self, id: String, until: UnixTime, now: UnixTime) -> bool {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) || self.order.len() >= Self::MOST {
+            if let Some((_, oldest)) = self.order.pop_front() {
+                self.ids.remove(&oldest);
+            }
+        }
+        let first = self.ids.insert(id.clone());
+        if first {
+            self.order.push_back((until, id));
+        }
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_return_address_that_could_leave_the_origin_becomes_the_root() {
+        for kept in ["/", "/a?b=c&d", "/%2f/evil", "/..//evil", "/a//b"] {
+            assert_eq!(local_path(kept), kept);
+        }
+        let long = format!("/{}", "a".repeat(2048));
+        for refused in ["", "//evil", "/\\evil", "/a\\b", "/\t/evil", " /", "https://evil", "a", "/é", "/\0", &long] {
+            assert_eq!(local_path(refused), "/", "{refused:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_return_address_stays_on_the_origin(text in "[/\\\\a.:@%0-9\\t?# -]{0,12}") {
+            let base = Url::parse("https://rp.example/callback").unwrap();
+            let target = base.join(local_path(&text)).unwrap();
+            prop_assert_eq!(target.origin(), base.origin());
+        }
+    }
+
+    #[test]
+    fn a_callback_is_taken_apart_strictly() {
+        let error = |text| Callback::parse(text).err();
+        assert_eq!(error("code=c&state=s"), None);
+        assert_eq!(error("code=c"), Some(CallbackError::StateMissing));
+        assert_eq!(error("state=s"), Some(CallbackError::Malformed));
+        assert_eq!(error("&"), Some(CallbackError::StateMissing));
+        for twice in ["code=c&code=d&state=s", "code=c&state=s&state=s", "code=c&code[]=d&state=s", "a=1&a=1&state=s"] {
+            assert_eq!(error(twice), Some(CallbackError::DuplicateParameter), "{twice}");
+        }
+        let many: String = (0..33).map(|number| format!("p{number}=1&")).collect();
+        assert_eq!(error(&many), Some(CallbackError::Malformed));
+    }
+
+    #[test]
+    fn an_error_wins_over_a_code() {
+        let callback = Callback::parse("code=c&state=s&error=access_denied").unwrap();
+        assert!(matches!(callback.error(), Some(CallbackError::Provider { code, .. }) if code.is("access_denied")));
+    }
+
+    #[test]
+    fn a_sign_in_is_used_once_and_the_memory_of_it_is_bounded() {
+        let mut used = UsedLogins::default();
+        let until = UnixTime::from_secs(600);
+        assert!(used.consume("a".into(), until, UnixTime::EPOCH));
+        assert!(!used.consume("a".into(), until, UnixTime::from_secs(599)));
+        for number in 0..UsedLogins::MOST + 10 {
+            used.consume(number.to_string(), until, UnixTime::EPOCH);
+        }
+        assert_eq!((used.ids.len(), used.order.len()), (UsedLogins::MOST, UsedLogins::MOST));
+        used.consume("b".into(), UnixTime::from_secs(1200), UnixTime::from_secs(600));
+        assert_eq!(used.ids.len(), 1);
+    }
+}

@@ -1,0 +1,144 @@
+//! What stays after a sign-in.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::SessionSettings;
+use crate::error::TokenError;
+use crate::jose::Claims;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use crate::userinfo::Userinfo;
+
+/// Somebody who has signed in.
+#[derive(Clone)]
+pub struct Session {
+    claims: Claims,
+    id_token: Secret,
+    tokens: Option<Tokens>,
+    started: UnixTime,
+}
+
+/// The provider's tokens for calls on the person's behalf.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    pub(crate) access_token: Secret,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) expires_at: Option<UnixTime>,
+    pub(crate) scope: Option<String>,
+}
+
+/// A session inside its seal. Its field names are short because a cookie is.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    c: Map<String, Value>,
+    i: Secret,
+    t: Option<Tokens>,
+    s: UnixTime,
+}
+
+/// Claims that served the sign-in and say nothing about the person.
+const PROTOCOL_CLAIMS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
+
+impl Session {
+    pub(crate) fn new(claims: Claims, id_token: Secret, tokens: Tokens, started: UnixTime) -> Self {
+        Self { claims, id_token, tokens: Some(tokens), started }
+    }
+
+    /// What the ID token says, and what userinfo added.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The subject.
+    #[must_use]
+    pub fn sub(&self) -> &str {
+        self.claims.sub().unwrap_or_default()
+    }
+
+    /// The ID token as it came, for `id_token_hint`.
+    #[must_use]
+    pub fn id_token(&self) -> &Secret {
+        &self.id_token
+    }
+
+    /// The access token as it came: opaque to anyone but the server it is for.
+    #[must_use]
+    pub fn access_token(&self) -> Option<&Secret> {
+        self.tokens.as_ref().map(|tokens| &tokens.access_token)
+    }
+
+    /// The refresh token, if the provider gave one.
+    #[must_use]
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref())
+    }
+
+    /// When the access token ends, if the provider said so.
+    #[must_use]
+    pub fn access_token_expires_at(&self) -> Option<UnixTime> {
+        self.tokens.as_ref().and_then(|tokens| tokens.expires_at)
+    }
+
+    /// The scope that was granted, if the provider said so.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.tokens.as_ref().and_then(|tokens| tokens.scope.as_deref())
+    }
+
+    /// When the person signed in.
+    #[must_use]
+    pub fn started(&self) -> UnixTime {
+        self.started
+    }
+
+    /// Adds what userinfo says; where both speak, the ID token's word stands.
+    pub(crate) fn enrich(&mut self, userinfo: &Userinfo) -> Result<(), TokenError> {
+        let mut all = userinfo.all().clone();
+        all.extend(self.claims.all().clone());
+        self.claims = Claims::proven(all)?;
+        Ok(())
+    }
+
+    /// With fresh tokens. A provider that sends no new refresh token means the old one to be used again.
+    pub(crate) fn refreshed(mut self, id_token: Option<Secret>, mut tokens: Tokens) -> Self {
+        tokens.refresh_token = tokens.refresh_token.or_else(|| self.refresh_token().cloned());
+        self.tokens = Some(tokens);
+        self.id_token = id_token.unwrap_or(self.id_token);
+        self
+    }
+
+    /// When it ends if nobody uses it from now on: idle or absolute lifetime, whichever is sooner.
+    pub(crate) fn expires_at(&self, settings: SessionSettings, now: UnixTime) -> UnixTime {
+        now.saturating_add(settings.idle).min(self.started.saturating_add(settings.absolute))
+    }
+
+    /// What is sealed of it.
+    pub(crate) fn to_record(&self, settings: SessionSettings) -> Option<Vec<u8>> {
+        let mut claims = self.claims.all().clone();
+        for name in PROTOCOL_CLAIMS {
+            claims.remove(name);
+        }
+        let tokens = self.tokens.clone().filter(|_| settings.keep_tokens);
+        let record = Record { c: claims, i: self.id_token.clone(), t: tokens, s: self.started };
+        serde_json::to_vec(&record).ok()
+    }
+
+    /// Out of its seal. `exp` becomes the session's own end: the ID token's only limited the sign-in.
+    pub(crate) fn from_record(record: &[u8], expires_at: UnixTime) -> Option<Self> {
+        let mut record: Record = serde_json::from_slice(record).ok()?;
+        record.c.insert("exp".to_owned(), expires_at.as_secs().into());
+        let claims = Claims::proven(record.c).ok().filter(|claims| claims.sub().is_some())?;
+        Some(Self { claims, id_token: record.i, tokens: record.t, started: record.s })
+    }
+}
+
+/// Shows who, and no token.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("claims", &self.claims).field("started", &self.started).finish_non_exhaustive()
+    }
+}
