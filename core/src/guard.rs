@@ -1,0 +1,425 @@
+//! The one decision that all web servers share: a request in, a verdict out. Every error is already an answer.
+//!
+//! A web server's adapter fills [`Incoming`], carries the steps out, and writes the answer; it decides nothing.
+
+mod answer;
+mod sign_in;
+mod sign_out;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::client::Client;
+use crate::config::ResponseMode;
+use crate::cookie::{Cookies, Jar, Purpose, Seals};
+use crate::entropy;
+use crate::error::{Error, RequestError};
+use crate::jose::Claims;
+use crate::login::MAX_CALLBACK_FORM;
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::step::Step;
+use crate::time::UnixTime;
+use crate::{bearer, wire};
+
+use answer::Answer;
+
+/// Where a sign-in starts.
+const LOGIN: &str = "/login";
+/// Where a session ends.
+const LOGOUT: &str = "/logout";
+/// Where the provider sends the browser after a sign-out.
+pub(crate) const LOGGED_OUT: &str = "/logged-out";
+
+/// Decides about requests. A clone is cheap.
+#[derive(Clone)]
+pub struct Guard {
+    client: Client,
+    browser: Option<Arc<Browser>>,
+}
+
+/// What serves people with browsers; a mere resource server has none of it.
+struct Browser {
+    cookies: Cookies,
+    seals: Seals,
+    /// Scheme, host and port of the redirect URI.
+    origin: String,
+    callback_path: String,
+    response_mode: ResponseMode,
+}
+
+/// A request, as far as it matters here.
+#[derive(Clone, Copy)]
+pub struct Incoming<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// Path and query, as they were received.
+    pub target: &'a str,
+    /// The headers.
+    pub headers: &'a dyn Headers,
+    /// The body, if it was read: see [`Guard::body_limit`].
+    pub body: Option<&'a [u8]>,
+    /// A token from where HTTP has none, such as the first message on a socket.
+    pub presented: Option<(&'a Secret, Source)>,
+}
+
+/// Access to headers, whatever the web server keeps them in.
+pub trait Headers {
+    /// Calls `visit` with each value of the header of this name (in lower case), in order.
+    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
+}
+
+impl Headers for http::HeaderMap {
+    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        self.get_all(name).iter().for_each(|value| visit(value.as_bytes()));
+    }
+}
+
+/// Where an identity was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// The `Authorization` header.
+    Header,
+    /// The session cookie.
+    Session,
+    /// A message beside HTTP.
+    Message,
+}
+
+/// What to do with a request.
+#[must_use]
+pub enum Verdict {
+    /// Let it through to the application.
+    Allow {
+        /// Who asks, if anybody says so.
+        identity: Option<Identity>,
+        /// To be appended to the application's answer.
+        headers: Vec<(HeaderName, HeaderValue)>,
+    },
+    /// Answer it so.
+    Reply {
+        /// The status.
+        status: StatusCode,
+        /// The headers.
+        headers: Vec<(HeaderName, HeaderValue)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+}
+
+/// Who asks: by a token or by a session, verified either way.
+#[derive(Clone)]
+pub struct Identity {
+    claims: Claims,
+    source: Source,
+    expires_at: UnixTime,
+}
+
+impl Identity {
+    /// What is known of them.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The issuer who vouches.
+    #[must_use]
+    pub fn iss(&self) -> &str {
+        self.claims.iss()
+    }
+
+    /// The subject: together with the issuer, the one lasting name of a person.
+    #[must_use]
+    pub fn sub(&self) -> &str {
+        self.claims.sub().unwrap_or_default()
+    }
+
+    /// Where they presented themselves.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// When this identity ends: the token's expiry and leeway, or the session's end if nobody uses it.
+    #[must_use]
+    pub fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+}
+
+/// A JSON object of all claims.
+impl serde::Serialize for Identity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.claims.serialize(serializer)
+    }
+}
+
+/// Shows who and from whom.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("claims", &self.claims).field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+/// A session cookie that opened.
+struct Seated {
+    session: Session,
+    expires_at: UnixTime,
+    by_old_key: bool,
+}
+
+impl Guard {
+    /// A guard for this client.
+    ///
+    /// # Errors
+    /// [`Error::Entropy`] when no cookie secret is configured and none could be made.
+    pub fn new(client: Client) -> Result<Self, Error> {
+        let browser = Browser::of(&client)?.map(Arc::new);
+        Ok(Self { client, browser })
+    }
+
+    /// The client behind it.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How many bytes of the body of this request are to be read before [`check`](Self::check); one byte more may be read,
+    /// to be refused there. `None`: the body is the application's.
+    #[must_use]
+    pub fn body_limit(&self, incoming: &Incoming<'_>) -> Option<usize> {
+        let callback = self.browser.as_ref().is_some_and(|browser| browser.callback_path == incoming.path());
+        (callback && incoming.method == Method::POST).then_some(MAX_CALLBACK_FORM)
+    }
+
+    /// Answers what is the guard's own (sign-in, callback, sign-out) and bad credentials; lets all else through, with the
+    /// identity of whoever presented one.
+    pub fn check(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        match &self.browser {
+            None => self.admit(incoming, false, now),
+            Some(browser) => match incoming.path() {
+                LOGIN => self.start_sign_in(browser, incoming, now),
+                path if path == browser.callback_path => self.finish_sign_in(browser, incoming, now),
+                LOGOUT => self.sign_out(browser, incoming, now),
+                LOGGED_OUT => Step::Done(self.signed_out(browser, incoming, now)),
+                _ => self.admit(incoming, false, now),
+            },
+        }
+    }
+
+    /// The same for a request that is the application's and needs an identity: without one it is sent to the provider if
+    /// a person is loading a page, and answered 401 else.
+    pub fn require(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        self.admit(incoming, true, now)
+    }
+
+    /// A token wins over the session and never falls back to it.
+    fn admit(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
+        match incoming.token() {
+            Err(error) => Step::Done(Answer::refusal(&incoming, error.into()).into()),
+            Ok(Some((token, source))) => self.admit_token(&token, source, incoming, now),
+            Ok(None) => self.admit_session(incoming, required, now),
+        }
+    }
+
+    fn admit_token(&self, token: &str, source: Source, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        let leeway = self.client.config().leeway;
+        let shape = answer::Shape::of(&incoming);
+        self.client.verify_access_token(token, now).map(now, move |verified| match verified {
+            Ok(claims) => {
+                let expires_at = claims.expires_at().unwrap_or_default().saturating_add(leeway);
+                Verdict::allow(Identity { claims, source, expires_at })
+            }
+            Err(error) => Answer::refusal_as(shape, error.into()).into(),
+        })
+    }
+
+    fn admit_session(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
+        let Some(browser) = &self.browser else {
+            return Step::Done(without_identity(&incoming, required, Vec::new()));
+        };
+        let jar = incoming.cookies();
+        match self.seated(browser, &jar, now) {
+            Some(seated) => Step::Done(self.seat(browser, &jar, seated, now)),
+            None if required && self.may_redirect(&incoming) => {
+                self.send_to_provider(browser, &jar, incoming, incoming.target.to_owned(), now)
+            }
+            None => {
+                let stale = browser.clear(jar.stale_parts(&browser.cookies.session(), 0));
+                Step::Done(without_identity(&incoming, required, stale))
+            }
+        }
+    }
+
+    /// The session of a request. Two different ones that both open are none: one of them was planted.
+    fn seated(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Option<Seated> {
+        let mut values = jar.joined(&browser.cookies.session());
+        values.dedup();
+        let mut opened = values.iter().filter_map(|value| browser.seals.open(Purpose::Session, value, now));
+        let (Some(only), None) = (opened.next(), opened.next()) else { return None };
+        let session = Session::from_record(&only.payload, only.expires_at)?;
+        Some(Seated { session, expires_at: only.expires_at, by_old_key: only.by_old_key })
+    }
+
+    /// Admits a session, and renews its cookie when an eighth of its idle time has gone.
+    fn seat(&self, browser: &Browser, jar: &Jar, seated: Seated, now: UnixTime) -> Verdict {
+        let settings = self.client.config().session;
+        let renewed = seated.session.expires_at(settings, now);
+        let due = renewed.saturating_since(seated.expires_at) >= settings.idle / 8 && renewed > seated.expires_at;
+        let cookies = if due || seated.by_old_key {
+            browser.session_cookies(&self.client, &seated.session, jar, now).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let expires_at = if cookies.is_empty() { seated.expires_at } else { renewed };
+        let claims = seated.session.claims().clone();
+        let identity = Some(Identity { claims, source: Source::Session, expires_at });
+        Verdict::Allow { identity, headers: answer::with_cookies(cookies) }
+    }
+
+    /// A person is loading a page, as far as one can tell: only then does a redirect to the provider help.
+    fn may_redirect(&self, incoming: &Incoming<'_>) -> bool {
+        let api = self.client.config().api_paths.iter().any(|prefix| incoming.path().starts_with(prefix.as_str()));
+        let script = incoming.header("x-requested-with").is_some() || incoming.header("upgrade").is_some();
+        let page = match incoming.header("sec-fetch-mode") {
+            Some(mode) => mode == "navigate",
+            None => incoming.header("accept").is_none_or(|accept| {
+                accept.contains("text/html") || accept.contains("*/*")
+            }),
+        };
+        !api && !script && page
+    }
+}
+
+fn without_identity(incoming: &Incoming<'_>, required: bool, cookies: Vec<HeaderValue>) -> Verdict {
+    if required {
+        return Answer::refusal(incoming, RequestError::NoCredentials.into()).cookies(cookies).into();
+    }
+    Verdict::Allow { identity: None, headers: answer::with_cookies(cookies) }
+}
+
+impl Browser {
+    fn of(client: &Client) -> Result<Option<Self>, Error> {
+        let config = client.config();
+        let Some(registration) = &config.registration else { return Ok(None) };
+        let secrets = if config.has_random_cookie_secret() {
+            vec![Secret::new(entropy::token(client.entropy())?)]
+        } else {
+            config.cookie_secrets.clone()
+        };
+        let redirect_uri = &registration.redirect_uri;
+        Ok(Some(Self {
+            cookies: Cookies::of(redirect_uri, registration.response_mode == ResponseMode::FormPost),
+            seals: Seals::new(&secrets, config.issuer(), &registration.client_id),
+            origin: redirect_uri.origin().ascii_serialization(),
+            callback_path: redirect_uri.path().to_owned(),
+            response_mode: registration.response_mode,
+        }))
+    }
+
+    /// The cookies that hold a session, and the removal of those that held more of an earlier one.
+    fn session_cookies(
+        &self,
+        client: &Client,
+        session: &Session,
+        jar: &Jar,
+        now: UnixTime,
+    ) -> Result<Vec<HeaderValue>, Error> {
+        let settings = client.config().session;
+        let expires_at = session.expires_at(settings, now);
+        let record = session.to_record(settings).ok_or(crate::error::UsageError::SessionTooLarge)?;
+        let sealed = self.seals.seal(Purpose::Session, &record, expires_at, client.entropy())?;
+        let name = self.cookies.session();
+        let mut set = self.cookies.set_split(&name, &sealed, expires_at.saturating_since(now))?;
+        set.extend(self.clear(jar.stale_parts(&name, set.len())));
+        Ok(set)
+    }
+
+    fn clear(&self, names: impl IntoIterator<Item = String>) -> Vec<HeaderValue> {
+        names.into_iter().filter_map(|name| self.cookies.clear(&name)).collect()
+    }
+
+    /// A local path to return to that is not one of the guard's own, which would go round in circles.
+    fn return_to(&self, target: &str) -> String {
+        let path = target.split('?').next().unwrap_or_default();
+        let own = [LOGIN, LOGOUT, LOGGED_OUT, &self.callback_path].contains(&path);
+        if own { "/".to_owned() } else { crate::login::local_path(target).to_owned() }
+    }
+}
+
+impl Incoming<'_> {
+    fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    fn query(&self) -> &str {
+        self.target.split_once('?').map(|(_, query)| query).unwrap_or_default()
+    }
+
+    /// The first value of a header, if it is text.
+    fn header(&self, name: &str) -> Option<String> {
+        let mut found = None;
+        self.headers.each(name, &mut |value| {
+            found = found.take().or_else(|| std::str::from_utf8(value).ok().map(str::to_owned));
+        });
+        found
+    }
+
+    fn all(&self, name: &str) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        self.headers.each(name, &mut |value| values.push(value.to_vec()));
+        values
+    }
+
+    fn cookies(&self) -> Jar {
+        Jar::parse(self.all("cookie").iter().map(Vec::as_slice))
+    }
+
+    /// The one token presented.
+    fn token(&self) -> Result<Option<(String, Source)>, RequestError> {
+        let values = self.all("authorization");
+        let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+        let header = bearer::token(&values)?.map(|token| (token.to_owned(), Source::Header));
+        match (header, self.presented) {
+            (Some(_), Some(_)) => Err(RequestError::TwoCredentials),
+            (None, Some((token, source))) => Ok(Some((token.expose().to_owned(), source))),
+            (header, None) => Ok(header),
+        }
+    }
+
+    fn is_form(&self) -> bool {
+        let essence = self.header("content-type").and_then(|content_type| wire::essence(&content_type));
+        essence.as_deref() == Some("application/x-www-form-urlencoded")
+    }
+
+    /// A person may read the answer.
+    fn wants_page(&self) -> bool {
+        self.header("accept").is_some_and(|accept| accept.contains("text/html"))
+    }
+}
+
+impl Verdict {
+    fn allow(identity: Identity) -> Self {
+        Self::Allow { identity: Some(identity), headers: Vec::new() }
+    }
+}
+
+/// Shows the issuer.
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// Shows the outcome.
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allow { identity, .. } => f.debug_struct("Allow").field("identity", identity).finish_non_exhaustive(),
+            Self::Reply { status, .. } => f.debug_struct("Reply").field("status", status).finish_non_exhaustive(),
+        }
+    }
+}

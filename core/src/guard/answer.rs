@@ -1,0 +1,133 @@
+//! Answers that the guard gives itself: refusals as JSON or as a page, redirects, and their headers.
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+use url::form_urlencoded;
+
+use super::{Incoming, LOGIN, Verdict};
+use crate::bearer;
+use crate::error::Error;
+use crate::page::{Page, explain};
+
+/// An answer in the making. None is ever stored by a cache.
+pub(super) struct Answer {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Vec<u8>,
+}
+
+/// For whom an answer is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Json,
+    Page,
+}
+
+impl Shape {
+    pub(super) fn of(incoming: &Incoming<'_>) -> Self {
+        if incoming.wants_page() { Self::Page } else { Self::Json }
+    }
+}
+
+impl Answer {
+    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        let headers = vec![
+            (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        ];
+        Self { status, headers, body: body.into_bytes() }
+    }
+
+    /// See other: a GET from here on ([RFC 9110 section 15.4.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4)).
+    pub(super) fn redirect(location: &str) -> Self {
+        let answer = Self::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", String::new());
+        // A local path and a URL are both ASCII; what is neither goes to the root.
+        let location = HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"));
+        answer.header(LOCATION, location).header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+    }
+
+    pub(super) fn page(status: StatusCode, page: &Page<'_>) -> Self {
+        const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+        Self::new(status, "text/html; charset=utf-8", page.html())
+            .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
+            .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
+    }
+
+    /// A refusal of credentials: JSON unless a person reads it.
+    pub(super) fn refusal(incoming: &Incoming<'_>, error: Error) -> Self {
+        Self::refusal_as(Shape::of(incoming), error)
+    }
+
+    pub(super) fn refusal_as(shape: Shape, error: Error) -> Self {
+        Self::failure_as(shape, &error, "/")
+    }
+
+    /// A sign-in that failed; the person can start again and still gets where they wanted.
+    pub(super) fn failure(incoming: &Incoming<'_>, error: &Error, return_to: &str) -> Self {
+        Self::failure_as(Shape::of(incoming), error, return_to)
+    }
+
+    pub(super) fn failure_as(shape: Shape, error: &Error, return_to: &str) -> Self {
+        log(error);
+        let answer = match shape {
+            Shape::Json => {
+                let body = serde_json::json!({ "error": error.code() }).to_string();
+                Self::new(error.status(), "application/json", body)
+            }
+            Shape::Page => {
+                let (title, text) = explain(error);
+                let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
+                let again = format!("{LOGIN}?{query}");
+                let link = (again.as_str(), "try-again", "Start again");
+                Self::page(error.status(), &Page { title, text, link, code: Some(error.code()) })
+            }
+        };
+        let retry = error.retry_after().and_then(|wait| HeaderValue::try_from(wait.as_secs().max(1).to_string()).ok());
+        answer.optional(WWW_AUTHENTICATE, bearer::challenge(error).filter(|_| error.status() != 503)).optional(RETRY_AFTER, retry)
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn optional(self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        match value {
+            Some(value) => self.header(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn cookies(mut self, cookies: Vec<HeaderValue>) -> Self {
+        self.headers.extend(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
+        self
+    }
+}
+
+/// The one place where refusals reach the log: by their code, without anything secret.
+fn log(error: &Error) {
+    if error.status().is_server_error() {
+        tracing::error!(code = error.code(), %error, "could not serve");
+    } else {
+        tracing::info!(code = error.code(), %error, "refused");
+    }
+}
+
+/// Cookies as headers of the application's answer, which then no cache may keep.
+pub(super) fn with_cookies(cookies: Vec<HeaderValue>) -> Vec<(HeaderName, HeaderValue)> {
+    if cookies.is_empty() {
+        return Vec::new();
+    }
+    let caching = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, HeaderValue::from_static("cookie"))];
+    cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)).chain(caching).collect()
+}
+
+impl From<Answer> for Verdict {
+    fn from(answer: Answer) -> Self {
+        Self::Reply { status: answer.status, headers: answer.headers, body: answer.body }
+    }
+}

@@ -1,0 +1,143 @@
+//! The guard's sign-in: one sealed cookie for each attempt, so that many tabs do not disturb each other.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method};
+use url::form_urlencoded;
+
+use super::answer::{Answer, Shape};
+use super::{Browser, Guard, Incoming, Verdict};
+use crate::config::ResponseMode;
+use crate::cookie::{Jar, Purpose};
+use crate::error::{CallbackError, Error, RequestError};
+use crate::login::{Callback, LOGIN_LIFETIME, LoginOptions, LoginState, MAX_CALLBACK_FORM, MAX_CALLBACK_QUERY, login_id};
+use crate::session::Session;
+use crate::step::Step;
+use crate::time::UnixTime;
+
+/// The most sign-ins under way in one browser; the oldest gives way.
+const MAX_LOGINS: usize = 8;
+
+impl Guard {
+    pub(super) fn start_sign_in(&self, browser: &Arc<Browser>, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        if incoming.method != Method::GET {
+            return Step::Done(Answer::failure(&incoming, &RequestError::Method("GET").into(), "/").into());
+        }
+        let wanted = form_urlencoded::parse(incoming.query().as_bytes())
+            .find(|(name, _)| name == "return_to")
+            .map(|(_, value)| value.into_owned());
+        let jar = incoming.cookies();
+        self.send_to_provider(browser, &jar, incoming, wanted.unwrap_or_default(), now)
+    }
+
+    pub(super) fn send_to_provider(
+        &self,
+        browser: &Arc<Browser>,
+        jar: &Jar,
+        incoming: Incoming<'_>,
+        return_to: String,
+        now: UnixTime,
+    ) -> Step<Verdict> {
+        let return_to = browser.return_to(&return_to);
+        let options = LoginOptions { return_to: Some(return_to.clone()), ..LoginOptions::default() };
+        let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
+        let surplus = browser.surplus_logins(jar, now);
+        self.client.begin_login(options, now).map(now, move |begun| {
+            let cookie = |login: &LoginState| this.login_cookie(&browser, login, now);
+            match begun.and_then(|redirect| cookie(&redirect.login).map(|cookie| (redirect.url, cookie))) {
+                Ok((url, cookie)) => {
+                    let cookies = surplus.into_iter().chain([cookie]).collect();
+                    Answer::redirect(url.as_str()).cookies(cookies).into()
+                }
+                Err(error) => Answer::failure_as(shape, &error, &return_to).into(),
+            }
+        })
+    }
+
+    fn login_cookie(&self, browser: &Browser, login: &LoginState, now: UnixTime) -> Result<HeaderValue, Error> {
+        let payload = serde_json::to_vec(login).map_err(|_| crate::error::UsageError::SessionTooLarge)?;
+        let sealed = browser.seals.seal(Purpose::Login, &payload, now.saturating_add(LOGIN_LIFETIME), self.client.entropy())?;
+        browser.cookies.set(&browser.cookies.login(&login.id()), &sealed, LOGIN_LIFETIME)
+    }
+
+    /// The callback. Only a GET or POST that was configured redeems anything, and every outcome removes the login cookie.
+    pub(super) fn finish_sign_in(&self, browser: &Arc<Browser>, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        let callback = match read_callback(browser, &incoming) {
+            Ok(callback) => callback,
+            Err(error) => return Step::Done(Answer::failure(&incoming, &error, "/").into()),
+        };
+        let name = browser.cookies.login(&login_id(callback.state.expose()));
+        let jar = incoming.cookies();
+        let Some(login) = browser.login_state(&jar, &name, now) else {
+            let error = Error::from(CallbackError::StateMismatch);
+            return Step::Done(Answer::failure(&incoming, &error, "/").into());
+        };
+        let return_to = login.return_to().to_owned();
+        let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
+        self.signed_in(login, callback, now).map(now, move |session| {
+            let done = browser.clear([name]);
+            match session.and_then(|session| browser.session_cookies(&this.client, &session, &jar, now)) {
+                Ok(cookies) => Answer::redirect(&return_to).cookies(cookies.into_iter().chain(done).collect()).into(),
+                Err(error) => Answer::failure_as(shape, &error, &return_to).cookies(done).into(),
+            }
+        })
+    }
+
+    /// The session of a sign-in, with what userinfo adds if that is wanted and there.
+    fn signed_in(&self, login: LoginState, callback: Callback, now: UnixTime) -> Step<Result<Session, Error>> {
+        let this = self.clone();
+        self.client.finish_login(login, callback, now).and_then(now, move |session, now| {
+            if !this.client.has_userinfo(now) {
+                return Step::Done(Ok(session));
+            }
+            this.client.userinfo(&session, now).map(now, move |userinfo| {
+                let mut session = session;
+                userinfo.and_then(|userinfo| session.enrich(&userinfo).map_err(Error::from)).map(|()| session)
+            })
+        })
+    }
+}
+
+impl Browser {
+    /// The sign-in that this cookie holds. Of several cookies of that name, at most one opens.
+    fn login_state(&self, jar: &Jar, name: &str, now: UnixTime) -> Option<LoginState> {
+        let opened = jar.all(name).find_map(|value| self.seals.open(Purpose::Login, value, now))?;
+        serde_json::from_slice(&opened.payload).ok()
+    }
+
+    /// Removal of the login cookies that leave no room for one more: those that no longer open, and then the oldest.
+    fn surplus_logins(&self, jar: &Jar, now: UnixTime) -> Vec<HeaderValue> {
+        let prefix = self.cookies.login("");
+        let opened = |value| self.seals.open(Purpose::Login, value, now).map(|opened| opened.expires_at);
+        let mut logins: Vec<_> = jar.with_prefix(&prefix).map(|(id, value)| (opened(value), id)).collect();
+        logins.sort_unstable();
+        let dead = logins.iter().filter(|(expires_at, _)| expires_at.is_none()).count();
+        let surplus = logins.len().saturating_sub(MAX_LOGINS.saturating_sub(1)).max(dead);
+        self.clear(logins.iter().take(surplus).map(|(_, id)| self.cookies.login(id)))
+    }
+}
+
+/// A callback by the configured way. What stands in the query of a form's address counts as well, so that nothing can
+/// stand in both.
+fn read_callback(browser: &Browser, incoming: &Incoming<'_>) -> Result<Callback, Error> {
+    let query = incoming.query();
+    match browser.response_mode {
+        ResponseMode::Query if incoming.method == Method::GET => {
+            let fits = query.len() <= MAX_CALLBACK_QUERY;
+            let callback = if fits { Callback::parse(query) } else { Err(CallbackError::Malformed) };
+            callback.map_err(Error::from)
+        }
+        ResponseMode::Query => Err(RequestError::Method("GET").into()),
+        ResponseMode::FormPost if incoming.method != Method::POST => Err(RequestError::Method("POST").into()),
+        ResponseMode::FormPost if !incoming.is_form() => Err(RequestError::MediaType.into()),
+        ResponseMode::FormPost => {
+            let body = incoming.body.unwrap_or_default();
+            if body.len() > MAX_CALLBACK_FORM {
+                return Err(RequestError::BodyTooLarge(MAX_CALLBACK_FORM).into());
+            }
+            let form = String::from_utf8_lossy(body);
+            let text = if query.is_empty() { form.into_owned() } else { format!("{query}&{form}") };
+            Ok(Callback::parse(&text)?)
+        }
+    }
+}
