@@ -1,0 +1,86 @@
+//! rouille: sign-in in front of a server's pages, and bearer tokens for its routes.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use http::Method;
+use oidc_core::{Headers, Identity, Incoming, Verdict};
+use rouille::{Request, Response};
+
+use crate::Oidc;
+
+/// Whoever sent a request.
+pub struct Visitor {
+    /// Who they are, if they presented a good token or have a session.
+    pub identity: Option<Identity>,
+}
+
+/// The request needs an identity and has none; [`Oidc::protect`] answers it.
+#[derive(Debug)]
+pub struct IdentityRequired;
+
+impl Visitor {
+    /// Who they are; to be followed by `?`, which sends them to sign in, or answers 401 where that would not help.
+    ///
+    /// # Errors
+    /// [`IdentityRequired`] if they are nobody.
+    pub fn required(self) -> Result<Identity, IdentityRequired> {
+        self.identity.ok_or(IdentityRequired)
+    }
+}
+
+impl Oidc {
+    /// Answers sign-in, callback, sign-out and bad credentials; hands every other request to the application.
+    pub fn protect(
+        &self,
+        request: &Request,
+        application: impl FnOnce(Visitor) -> Result<Response, IdentityRequired>,
+    ) -> Response {
+        let method = Method::from_bytes(request.method().as_bytes()).unwrap_or_default();
+        let (target, headers) = (request.raw_url(), &RequestHeaders(request));
+        let mut incoming = Incoming { method: &method, target, headers, body: None, presented: None };
+        let body = self.guard.body_limit(&incoming).map(|limit| read_body(request, limit));
+        incoming.body = body.as_deref();
+        match self.check(incoming) {
+            Verdict::Allow { identity, headers } => {
+                let response = application(Visitor { identity });
+                with_headers(response.unwrap_or_else(|IdentityRequired| answer(self.require(incoming))), headers)
+            }
+            reply @ Verdict::Reply { .. } => answer(reply),
+        }
+    }
+}
+
+/// At most one byte more than the limit, which is enough to be refused. A body that breaks off is as good as none.
+fn read_body(request: &Request, limit: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    let read = request.data().map(|data| data.take(limit as u64 + 1).read_to_end(&mut body));
+    if matches!(read, Some(Ok(_))) { body } else { Vec::new() }
+}
+
+fn answer(verdict: Verdict) -> Response {
+    match verdict {
+        Verdict::Reply { status, headers, body } => {
+            let response = Response { headers: Vec::new(), ..Response::from_data("", body) };
+            with_headers(response.with_status_code(status.as_u16()), headers)
+        }
+        Verdict::Allow { .. } => Response::empty_204(),
+    }
+}
+
+fn with_headers(mut response: Response, headers: Vec<(http::HeaderName, http::HeaderValue)>) -> Response {
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        response.headers.push((Cow::Owned(name.as_str().to_owned()), Cow::Owned(value)));
+    }
+    response
+}
+
+struct RequestHeaders<'r>(&'r Request);
+
+impl Headers for RequestHeaders<'_> {
+    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        let same = self.0.headers().filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        same.for_each(|(_, value)| visit(value.as_bytes()));
+    }
+}

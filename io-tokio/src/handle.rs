@@ -1,0 +1,132 @@
+//! The handle: core's operations, carried out.
+
+use std::sync::Arc;
+
+use oidc_core::error::{ConfigError, TokenError};
+use oidc_core::{
+    Callback, Claims, Client, Config, Error, Freshness, Guard, Incoming, LoginOptions, LoginState, Redirect, Secret,
+    Session, Userinfo, Verdict,
+};
+
+use crate::engine::{Running, SessionStore, Transport, now};
+use crate::settings::Builder;
+
+/// A relying party and resource server of one issuer. A clone is cheap and shares keys and connections.
+#[derive(Clone)]
+pub struct Oidc {
+    pub(crate) guard: Guard,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) store: Option<Arc<dyn SessionStore>>,
+}
+
+impl Oidc {
+    /// From the environment: see [`Builder::from_env`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Builder::from_env()?.build()
+    }
+
+    /// For a service that takes access tokens of this issuer for this audience, and nothing else.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when one of them cannot be right.
+    pub fn bearer(issuer: &str, audience: &str) -> Result<Self, ConfigError> {
+        Builder::new(Config::resource_server(issuer, audience)).build()
+    }
+
+    /// The client that this handle runs.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        self.guard.client()
+    }
+
+    /// See [`Guard::check`].
+    pub fn check(&self, incoming: Incoming<'_>) -> Running<Verdict> {
+        self.run(|now| self.guard.check(incoming, now))
+    }
+
+    /// See [`Guard::require`].
+    pub fn require(&self, incoming: Incoming<'_>) -> Running<Verdict> {
+        self.run(|now| self.guard.require(incoming, now))
+    }
+
+    /// See [`Client::begin_login`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn begin_login(&self, options: LoginOptions) -> Result<Redirect, Error> {
+        self.run(|now| self.client().begin_login(options, now)).await
+    }
+
+    /// See [`Client::finish_login`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn finish_login(&self, login: LoginState, callback: Callback) -> Result<Session, Error> {
+        self.run(|now| self.client().finish_login(login, callback, now)).await
+    }
+
+    /// See [`Client::verify_id_token`].
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn verify_id_token(&self, token: &str) -> Result<Claims, TokenError> {
+        self.run(|now| self.client().verify_id_token(token, now)).await
+    }
+
+    /// See [`Client::verify_access_token`].
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn verify_access_token(&self, token: &str) -> Result<Claims, TokenError> {
+        self.run(|now| self.client().verify_access_token(token, now)).await
+    }
+
+    /// See [`Client::verify_logout_token`].
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn verify_logout_token(&self, token: &str) -> Result<Claims, TokenError> {
+        self.run(|now| self.client().verify_logout_token(token, now)).await
+    }
+
+    /// See [`Client::userinfo`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn userinfo(&self, session: &Session) -> Result<Userinfo, Error> {
+        self.run(|now| self.client().userinfo(session, now)).await
+    }
+
+    /// See [`Client::refresh`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn refresh(&self, session: Session) -> Result<Session, Error> {
+        self.run(|now| self.client().refresh(session, now)).await
+    }
+
+    /// See [`Client::logout_url`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn logout_url(&self, hint: Option<&Secret>, state: &str) -> Result<Option<String>, Error> {
+        self.run(|now| self.client().logout_url(hint, state, now)).await.map(|url| url.map(String::from))
+    }
+
+    /// See [`Client::renew_keys`].
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn renew_keys(&self) -> Result<(), TokenError> {
+        self.run(|now| self.client().renew_keys(now)).await
+    }
+
+    /// See [`Client::key_freshness`].
+    #[must_use]
+    pub fn key_freshness(&self) -> Freshness {
+        self.client().key_freshness(now())
+    }
+}

@@ -1,0 +1,98 @@
+//! From settings to a handle: what only a driver can read, and the parts that can be one's own.
+
+use std::sync::Arc;
+
+use oidc_core::error::ConfigError;
+use oidc_core::{Client, Config, ConfigBuilder, Guard};
+
+use crate::engine::{SessionStore, SystemEntropy, Transport};
+use crate::transport::Reqwest;
+use crate::Oidc;
+
+/// What an [`Oidc`] is built from.
+pub struct Builder {
+    config: ConfigBuilder,
+    extra_roots: Option<Vec<u8>>,
+    transport: Option<Arc<dyn Transport>>,
+    store: Option<Arc<dyn SessionStore>>,
+}
+
+impl Builder {
+    /// With these settings.
+    #[must_use]
+    pub fn new(config: ConfigBuilder) -> Self {
+        Self { config, extra_roots: None, transport: None, store: None }
+    }
+
+    /// From the variables of [`Config::from_vars`], and `OIDC_CA_FILE`: a PEM file of roots to trust beside the usual ones.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_vars(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    /// The same from variables of one's own.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that is missing or wrong.
+    pub fn from_vars(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut builder = Self::new(ConfigBuilder::from_vars(&variable)?);
+        if let Some(file) = variable("OIDC_CA_FILE") {
+            let wrong = |error| ConfigError::new("ca_file", format!("cannot be read: {file:?}: {error}"));
+            builder.extra_roots = Some(std::fs::read(&file).map_err(wrong)?);
+        }
+        match variable("OIDC_SESSION_STORE").as_deref() {
+            None | Some("cookie") => Ok(builder),
+            Some(store) => {
+                Err(ConfigError::new("session_store", format!("is not supported by this version: {store:?}")))
+            }
+        }
+    }
+
+    /// Roots to trust beside the usual ones, PEM. No effect on an HTTP client of one's own.
+    #[must_use]
+    pub fn extra_roots(mut self, pem: &[u8]) -> Self {
+        self.extra_roots = Some(pem.to_vec());
+        self
+    }
+
+    /// A client of one's own, with its proxies, headers and roots. It must be built to follow no redirects: an answer that
+    /// came by one is not taken.
+    #[must_use]
+    pub fn http_client(self, client: reqwest::Client) -> Self {
+        self.transport(Arc::new(Reqwest::new(client)))
+    }
+
+    /// An HTTP client of one's own.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// A session store: a sign-in is then good for one callback across all processes that share it.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Checks everything; nothing is fetched yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first setting that is missing or wrong.
+    pub fn build(self) -> Result<Oidc, ConfigError> {
+        let config: Config = self.config.session_store(self.store.is_some()).build()?;
+        if config.has_random_cookie_secret() {
+            tracing::warn!("OIDC_COOKIE_SECRET is not set: sessions end when this process does");
+        }
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(Reqwest::with_extra_roots(self.extra_roots.as_deref())?),
+        };
+        let client = Client::new(config, Arc::new(SystemEntropy));
+        let guard = Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
+        Ok(Oidc { guard, transport, store: self.store })
+    }
+}
