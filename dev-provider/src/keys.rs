@@ -1,0 +1,238 @@
+//! Signing keys: five RSA keys that everybody has; each rotation takes the next under a fresh `kid`.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use rsa::pkcs8::DecodePrivateKey;
+use rsa::traits::PublicKeyParts;
+use rsa::{Pkcs1v15Sign, PrivateKey};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use crate::seeded::Seeded;
+
+pub(crate) struct KeyRing {
+    pub(crate) alg: Alg,
+    current: Key,
+    old: VecDeque<Key>,
+}
+
+struct Key {
+    kid: String,
+    index: usize,
+}
+
+impl KeyRing {
+    pub(crate) fn new(seed: u64, random: &mut Seeded) -> Self {
+        let index = usize::try_from(seed % DEV_KEYS as u64).unwrap_or(0);
+        KeyRing { alg: Alg::Rs256, current: Key { kid: random.token(), index }, old: VecDeque::new() }
+    }
+
+    pub(crate) fn rotate(&mut self, keep_old: bool, random: &mut Seeded) {
+        let next = Key { kid: random.token(), index: (self.current.index + 1) % DEV_KEYS };
+        let previous = std::mem::replace(&mut self.current, next);
+        if keep_old {
+            self.old.push_front(previous);
+            // More would publish one modulus twice.
+            self.old.truncate(DEV_KEYS - 1);
+        } else {
+            self.old.clear();
+        }
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.current.kid
+    }
+
+    /// The compact JWS over these bytes: signed by the current key, without a signature if `alg` is `none`.
+    pub(crate) fn compact(&self, header: &[u8], payload: &[u8], alg: &str) -> String {
+        let input = format!("{}.{}", base64url(header), base64url(payload));
+        let signature = match alg {
+            "none" => Vec::new(),
+            _ => self.signature(Alg::from_name(alg).unwrap_or(Alg::Rs256), input.as_bytes()),
+        };
+        format!("{input}.{}", base64url(&signature))
+    }
+
+    fn signature(&self, alg: Alg, input: &[u8]) -> Vec<u8> {
+        let digest = alg.digest(input);
+        private_key(self.current.index).sign(alg.scheme(), &digest).expect("a 2048 bit key signs any digest")
+    }
+
+    /// The set: the current key, those kept, and keys that a relying party must skip.
+    pub(crate) fn published(&self) -> Value {
+        let signing = std::iter::once(&self.current).chain(&self.old);
+        let signing = signing.map(|key| public_jwk(key.index, Some(&key.kid)));
+        json!({ "keys": signing.chain(decoys()).collect::<Vec<_>>() })
+    }
+
+    /// The set without `kid`s, in which `count` RSA keys could have signed; the one that does is the last of them.
+    pub(crate) fn published_without_kid(&self, count: usize) -> Value {
+        let others = (1..count).map(|step| public_jwk((self.current.index + step) % DEV_KEYS, None));
+        let mut keys: Vec<Value> = others.collect();
+        keys.push(public_jwk(self.current.index, None));
+        keys.extend(decoys().map(without_kid_if_signing));
+        json!({ "keys": keys })
+    }
+
+    /// A thousand RSA keys, the right one last.
+    pub(crate) fn published_crowd(&self) -> Value {
+        let crowd = (1..1000).map(|n| public_jwk(self.current.index, Some(&format!("crowd-{n}"))));
+        let current = public_jwk(self.current.index, Some(&self.current.kid));
+        json!({ "keys": crowd.chain([current]).collect::<Vec<_>>() })
+    }
+}
+
+/// A token that one of the five keys signed, whether still published or not; its claims are still to be judged.
+pub(crate) struct Opened {
+    pub(crate) header: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
+}
+
+impl Opened {
+    pub(crate) fn from_token(token: &str) -> Option<Self> {
+        let (input, signature) = token.rsplit_once('.')?;
+        let (header, payload) = input.split_once('.')?;
+        let header = object(header)?;
+        let alg = Alg::from_name(header.get("alg")?.as_str()?)?;
+        let signature = Base64UrlUnpadded::decode_vec(signature).ok()?;
+        let digest = alg.digest(input.as_bytes());
+        let signed =
+            |index| private_key(index).as_public_key().verify(alg.scheme(), &digest, &signature).is_ok();
+        (0..DEV_KEYS).any(signed).then_some(())?;
+        Some(Opened { header, claims: object(payload)? })
+    }
+
+    pub(crate) fn text(&self, claim: &str) -> Option<&str> {
+        self.claims.get(claim).and_then(Value::as_str)
+    }
+}
+
+fn object(part: &str) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).ok()?).ok()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alg {
+    Rs256,
+    Rs384,
+    Rs512,
+}
+
+impl Alg {
+    pub(crate) fn from_name(name: &str) -> Option<Alg> {
+        [Alg::Rs256, Alg::Rs384, Alg::Rs512].into_iter().find(|alg| alg.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Alg::Rs256 => "RS256",
+            Alg::Rs384 => "RS384",
+            Alg::Rs512 => "RS512",
+        }
+    }
+
+    pub(crate) fn digest(self, input: &[u8]) -> Vec<u8> {
+        match self {
+            Alg::Rs256 => Sha256::digest(input).to_vec(),
+            Alg::Rs384 => Sha384::digest(input).to_vec(),
+            Alg::Rs512 => Sha512::digest(input).to_vec(),
+        }
+    }
+
+    fn scheme(self) -> Pkcs1v15Sign {
+        match self {
+            Alg::Rs256 => Pkcs1v15Sign::new::<Sha256>(),
+            Alg::Rs384 => Pkcs1v15Sign::new::<Sha384>(),
+            Alg::Rs512 => Pkcs1v15Sign::new::<Sha512>(),
+        }
+    }
+}
+
+/// The compact JWS over these bytes, authenticated by `HS256`
+/// ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104#section-2)).
+pub(crate) fn compact_hs256(header: &[u8], payload: &[u8], secret: &[u8]) -> String {
+    let input = format!("{}.{}", base64url(header), base64url(payload));
+    let mut block = [0_u8; 64];
+    let digest = Sha256::digest(secret);
+    let key = if secret.len() > block.len() { digest.as_slice() } else { secret };
+    block.iter_mut().zip(key).for_each(|(byte, key)| *byte = *key);
+    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(&input).finalize();
+    let outer = Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize();
+    format!("{input}.{}", base64url(&outer))
+}
+
+/// The same token with every byte of its signature changed.
+pub(crate) fn with_broken_signature(token: &str) -> String {
+    let (input, signature) = token.rsplit_once('.').unwrap_or((token, ""));
+    let signature = Base64UrlUnpadded::decode_vec(signature).unwrap_or_default();
+    let broken: Vec<u8> = signature.iter().map(|byte| byte ^ 0x5a).collect();
+    format!("{input}.{}", base64url(&broken))
+}
+
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+fn private_key(index: usize) -> &'static PrivateKey {
+    static PARSED: [OnceLock<PrivateKey>; DEV_KEYS] = [const { OnceLock::new() }; DEV_KEYS];
+    PARSED[index]
+        .get_or_init(|| PrivateKey::from_pkcs8_der(DER[index]).expect("the key beside the source is whole"))
+}
+
+fn public_jwk(index: usize, kid: Option<&str>) -> Value {
+    let key = private_key(index);
+    let (n, e) = (base64url(&key.n_bytes()), base64url(&key.e_bytes()));
+    let mut jwk = json!({ "kty": "RSA", "use": "sig", "n": n, "e": e });
+    if let Some(kid) = kid {
+        jwk["kid"] = kid.into();
+    }
+    jwk
+}
+
+fn without_kid_if_signing(mut jwk: Value) -> Value {
+    if jwk["use"] == "sig"
+        && let Some(members) = jwk.as_object_mut()
+    {
+        members.remove("kid");
+    }
+    jwk
+}
+
+const DEV_KEYS: usize = 5;
+
+const DER: [&[u8]; DEV_KEYS] = [
+    include_bytes!("../keys/dev-1.der"),
+    include_bytes!("../keys/dev-2.der"),
+    include_bytes!("../keys/dev-3.der"),
+    include_bytes!("../keys/dev-4.der"),
+    include_bytes!("../keys/dev-5.der"),
+];
+
+/// Keys beside those that sign, as real key sets have them: of other types, and for another use.
+fn decoys() -> impl Iterator<Item = Value> {
+    [
+        json!({
+            "kty": "EC", "crv": "P-256", "use": "sig", "kid": "decoy-p256",
+            "x": "7MzjxdrA9oFWj76EeXXF1fddv8DXII9skFS66fi5EKE",
+            "y": "Rxy299tBgf4KloQ5FYr3ijXxKN29Tvl4KVKxfTizmAo",
+        }),
+        json!({
+            "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "decoy-ed25519",
+            "x": "a11QciEmX_fy8FCWNNtP6L77l4aNzxY6OwdMnJdatCo",
+        }),
+        json!({
+            "kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": "decoy-enc",
+            "e": "AQAB",
+            "n": ENCRYPTION_MODULUS,
+        }),
+    ]
+    .into_iter()
+}
+
+const ENCRYPTION_MODULUS: &str = "\
+    t_ycDulza8p-Zm8gXZx52BnxR2RDXwoJM3_NcwY-SKmH-ur8ge-NYlsJdxzaWCXVzKrLMNIAX7Woind3pL1y5d\
+    g-J2DWMF4Wz9TylZKwNUzhaq4s_L6GWYT9hkH7ZyGP3QTAA7bcxjnUCfP6Jfi4a26naY3FpmL42XYlJDjtuLNj\
+    OoaoN6Mp1k5pUPXzORY35T8ClT0saaaj0R2pxFId-WH8rUN5uVxXaJGLuX3-smZ7FGVgAmdFBd-x-fxqh3JJsk\
+    yIuLEEwe_42iWiMpGr21VYqiqo9xBt9J2il9103qf3GCtwKQnWHgilF3PdUn90Tq9dGtY-filcqOSPeAza5w";

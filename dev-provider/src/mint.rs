@@ -1,0 +1,219 @@
+//! What tokens say, and how a fault changes it.
+
+use serde_json::{Map, Value, json};
+
+use crate::fault::Fault;
+use crate::keys::{self, Alg};
+use crate::model::AccessTokenRequest;
+use crate::provider::DevProvider;
+
+/// What a person granted to a client.
+#[derive(Clone)]
+pub(crate) struct Grant {
+    pub(crate) client_id: String,
+    pub(crate) sub: String,
+    pub(crate) scope: String,
+    pub(crate) nonce: Option<String>,
+    pub(crate) auth_time: u64,
+    pub(crate) sid: String,
+}
+
+impl Grant {
+    pub(crate) fn has_scope(&self, wanted: &str) -> bool {
+        has_scope(&self.scope, wanted)
+    }
+}
+
+pub(crate) fn has_scope(scope: &str, wanted: &str) -> bool {
+    scope.split(' ').any(|value| value == wanted)
+}
+
+impl DevProvider {
+    /// [RFC 9068 2](https://www.rfc-editor.org/rfc/rfc9068#section-2)
+    pub(crate) fn mint_access_token(&mut self, request: AccessTokenRequest, now: u64) -> String {
+        let mut claims = self.authorization_claims(&request.sub);
+        insert(
+            &mut claims,
+            json!({
+                "iss": self.issuer(),
+                "sub": request.sub,
+                "aud": request.audience,
+                "client_id": request.client_id,
+                "scope": request.scope,
+                "iat": now,
+                "exp": now.saturating_add(request.lifetime),
+                "jti": self.random.token(),
+            }),
+        );
+        claims.extend(request.extra);
+        self.signed("at+jwt", &Value::Object(claims))
+    }
+
+    pub(crate) fn mint_granted_access_token(&mut self, grant: &Grant, now: u64) -> String {
+        let mut extra = Map::new();
+        extra.insert("auth_time".to_owned(), grant.auth_time.into());
+        let request = AccessTokenRequest {
+            sub: grant.sub.clone(),
+            client_id: grant.client_id.clone(),
+            audience: grant.client_id.clone(),
+            scope: grant.scope.clone(),
+            lifetime: ACCESS_TOKEN_LIFETIME,
+            extra,
+        };
+        self.mint_access_token(request, now)
+    }
+
+    /// [OpenID Connect Core 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)
+    pub(crate) fn mint_id_token(
+        &mut self,
+        grant: &Grant,
+        access_token: &str,
+        refreshed: bool,
+        now: u64,
+    ) -> String {
+        let mut claims = self.claims_about(&grant.sub, &grant.scope);
+        insert(
+            &mut claims,
+            json!({
+                "iss": self.issuer(),
+                "sub": grant.sub,
+                "aud": grant.client_id,
+                "iat": now,
+                "exp": now.saturating_add(ID_TOKEN_LIFETIME),
+                "auth_time": grant.auth_time,
+                "sid": grant.sid,
+                "at_hash": at_hash(access_token, self.keys.alg),
+            }),
+        );
+        if let Some(nonce) = &grant.nonce {
+            claims.insert("nonce".to_owned(), nonce.as_str().into());
+        }
+        self.spoil_claims(&mut claims, refreshed, now);
+        self.sign_id_token(&Value::Object(claims), &grant.client_id)
+    }
+
+    fn spoil_claims(&self, claims: &mut Map<String, Value>, refreshed: bool, now: u64) {
+        match self.fault {
+            Some(Fault::NonceInvalid) => append(claims, "nonce", "1"),
+            Some(Fault::InvalidIss) => append(claims, "iss", "1"),
+            Some(Fault::InvalidAud) => append(claims, "aud", "1"),
+            Some(Fault::InvalidAtHash) => append(claims, "at_hash", "1"),
+            Some(Fault::RefreshInvalidIss) if refreshed => append(claims, "iss", "1"),
+            Some(Fault::RefreshInvalidSub) if refreshed => append(claims, "sub", "1"),
+            Some(Fault::NonceMissing) => drop(claims.remove("nonce")),
+            Some(Fault::MissingAud) => drop(claims.remove("aud")),
+            Some(Fault::MissingSub) => drop(claims.remove("sub")),
+            Some(Fault::MissingIat) => drop(claims.remove("iat")),
+            Some(Fault::MissingExp) => drop(claims.remove("exp")),
+            Some(Fault::Expired) => {
+                let expired = now.saturating_sub(3600);
+                insert(claims, json!({ "iat": expired.saturating_sub(ID_TOKEN_LIFETIME), "exp": expired }));
+            }
+            _ => {}
+        }
+    }
+
+    fn sign_id_token(&mut self, claims: &Value, client_id: &str) -> String {
+        let payload = claims.to_string();
+        let mut header = self.header("JWT");
+        match self.fault {
+            Some(Fault::SigNone) => self.sign(&json!({ "alg": "none" }), claims),
+            Some(Fault::InvalidSigRs256) => keys::with_broken_signature(&self.sign(&header, claims)),
+            Some(Fault::InvalidSigHs256) => {
+                header["alg"] = "HS256".into();
+                let secret =
+                    self.client(client_id).and_then(|client| client.secret.clone()).unwrap_or_default();
+                keys::compact_hs256(header.to_string().as_bytes(), payload.as_bytes(), secret.as_bytes())
+            }
+            Some(Fault::UnknownKid) => {
+                header["kid"] = self.random.token().into();
+                self.sign(&header, claims)
+            }
+            _ => self.sign(&header, claims),
+        }
+    }
+
+    /// A token of this type, by the current key and algorithm.
+    pub(crate) fn signed(&self, typ: &str, claims: &Value) -> String {
+        self.sign(&self.header(typ), claims)
+    }
+
+    fn header(&self, typ: &str) -> Value {
+        let mut header = json!({ "alg": self.keys.alg.name(), "typ": typ });
+        if !matches!(self.fault, Some(Fault::KidAbsentSingleJwks | Fault::KidAbsentMultipleJwks)) {
+            header["kid"] = self.keys.kid().into();
+        }
+        header
+    }
+
+    /// What a scope lets a client know of a person
+    /// ([OpenID Connect Core 5.4](https://openid.net/specs/openid-connect-core-1_0.html#ScopeClaims)).
+    ///
+    /// Claims that no standard scope names, such as `roles`, are always given.
+    pub(crate) fn claims_about(&self, sub: &str, scope: &str) -> Map<String, Value> {
+        let Some(user) = self.user(sub) else { return Map::new() };
+        let known = user.claims.iter().filter(|(name, _)| !PROTOCOL_CLAIMS.contains(&name.as_str()));
+        let given = known.filter(|(name, _)| scope_of(name).is_none_or(|wanted| has_scope(scope, wanted)));
+        given.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// [RFC 9068 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)
+    fn authorization_claims(&self, sub: &str) -> Map<String, Value> {
+        let claims = self.claims_about(sub, "").into_iter();
+        claims.filter(|(name, _)| matches!(name.as_str(), "roles" | "groups" | "entitlements")).collect()
+    }
+}
+
+pub(crate) fn insert(claims: &mut Map<String, Value>, more: Value) {
+    if let Value::Object(more) = more {
+        claims.extend(more);
+    }
+}
+
+pub(crate) fn append(claims: &mut Map<String, Value>, name: &str, suffix: &str) {
+    if let Some(Value::String(text)) = claims.get_mut(name) {
+        text.push_str(suffix);
+    }
+}
+
+/// [OpenID Connect Core 3.1.3.6](https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken)
+fn at_hash(access_token: &str, alg: Alg) -> String {
+    let digest = alg.digest(access_token.as_bytes());
+    keys::base64url(&digest[..digest.len() / 2])
+}
+
+fn scope_of(claim: &str) -> Option<&'static str> {
+    match claim {
+        "name" | "family_name" | "given_name" | "middle_name" | "nickname" | "preferred_username"
+        | "profile" | "picture" | "website" | "gender" | "birthdate" | "zoneinfo" | "locale"
+        | "updated_at" => Some("profile"),
+        "email" | "email_verified" => Some("email"),
+        "address" => Some("address"),
+        "phone_number" | "phone_number_verified" => Some("phone"),
+        _ => None,
+    }
+}
+
+pub(crate) const ACCESS_TOKEN_LIFETIME: u64 = 3600;
+const ID_TOKEN_LIFETIME: u64 = 300;
+
+/// What only the provider may say.
+const PROTOCOL_CLAIMS: [&str; 17] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "auth_time",
+    "at_hash",
+    "c_hash",
+    "azp",
+    "sid",
+    "acr",
+    "amr",
+    "scope",
+    "client_id",
+];

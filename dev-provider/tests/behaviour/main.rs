@@ -1,0 +1,10 @@
+//! What the provider does, seen from outside: as a function, and over a socket.
+
+mod browser;
+mod faults;
+mod flow;
+mod logout;
+mod pages;
+mod robust;
+mod server;
+mod token;
