@@ -264,6 +264,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
         cached.usable(Need::Held, now).filter(|_| !cached.refresh_is_due(now))
     }
 
+    /// What is held, if that will do, however overdue a refresh is.
+    pub(crate) fn usable(&self, need: Need, now: UnixTime) -> Option<Arc<T>> {
+        self.lock().usable(need, now)
+    }
+
     /// The document, fetched by `load` if need be, by `deadline` at the latest.
     pub(crate) fn obtain(
         &self,
@@ -274,7 +279,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     ) -> Step<Result<Arc<T>, Unavailable>> {
         let timeout = deadline.saturating_since(now);
         if timeout.is_zero() {
-            return Step::Done(Err(Unavailable { retry_after: Duration::from_secs(1), cause: None }));
+            let late = Unavailable { retry_after: Duration::from_secs(1), cause: None };
+            return Step::Done(self.usable(need, now).ok_or(late));
         }
         let decision = self.lock().decide(need, timeout, now);
         match decision {

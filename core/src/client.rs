@@ -424,8 +424,9 @@ impl Client {
             let metadata = match metadata {
                 Ok(metadata) => metadata,
                 Err(error) => {
-                    tracing::warn!(code = error.code(), %error, "no keys without metadata");
-                    return Step::Done(Err(unavailable(error.retry_after().unwrap_or(Duration::from_secs(1)))));
+                    tracing::warn!(code = error.code(), %error, "no new keys without metadata");
+                    let retry_after = error.retry_after().unwrap_or(Duration::from_secs(1));
+                    return Step::Done(this.inner.keys.usable(need, now).ok_or(unavailable(retry_after)));
                 }
             };
             let load = keys::load(metadata.jwks_uri.to_string(), Arc::clone(&this.inner.backend));
