@@ -1,0 +1,145 @@
+// The certified npm oidc-provider on a free loopback port.
+//
+// Two moods: with its own login and consent pages, for a browser; and `signedIn`, where every authorize request meets a
+// person who signed in and agreed before, so that it answers at once, for the probes.
+import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import Provider from "oidc-provider";
+
+// Characters that form encoding changes: RFC 6749, section 2.3.1, asks for it inside Basic, too.
+export const SECRET = "0123456789+abcdef/%20:&=ghijklmnop~qrstuvwxyz";
+export const RESOURCE = "urn:example:api";
+
+const ALGORITHMS = ["RS256", "RS512"];
+const AUTH_METHODS = { basic: "client_secret_basic", post: "client_secret_post", none: "none" };
+
+/// A client per way to authenticate and algorithm: `basic-rs256`, `none-rs512` …
+export const clientId = (auth, alg = "RS256") => `${auth}-${alg.toLowerCase()}`;
+
+/// `appUrls`: base URLs of the relying parties that may be sent back to.
+export async function startProvider({ appUrls, signedIn = false }) {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+
+  const provider = new Provider(issuer, configuration(appUrls, signedIn));
+  // Only for the eye of who reads a failed run.
+  const errors = [];
+  provider.on("server_error", (_ctx, error) => errors.push(error));
+  provider.on("grant.error", (_ctx, error) => errors.push(error));
+  provider.on("authorization.error", (_ctx, error) => errors.push(error));
+  if (signedIn) provider.use(signInFirst(provider));
+  server.on("request", provider.callback());
+
+  return {
+    issuer,
+    errors,
+    accessToken: () => accessToken(issuer),
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+function configuration(appUrls, signedIn) {
+  return {
+    clients: [...clients(appUrls), machineClient()],
+    jwks: { keys: [signingKey()] },
+    cookies: { keys: ["only for tests"], short: { signed: false }, long: { signed: false } },
+    claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"] },
+    // The app shows the ID token's claims; a strict provider leaves name and email to userinfo.
+    conformIdTokenClaims: false,
+    enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
+    findAccount: (_ctx, id) => ({ accountId: id, claims: () => claimsOf(id) }),
+    features: {
+      devInteractions: { enabled: !signedIn },
+      rpInitiatedLogout: { enabled: true },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({
+          scope: "read",
+          audience: RESOURCE,
+          accessTokenFormat: "jwt",
+          jwt: { sign: { alg: "RS256" } },
+        }),
+      },
+    },
+    ...(signedIn && { loadExistingGrant: agreeToEverything }),
+  };
+}
+
+function clients(appUrls) {
+  return Object.entries(AUTH_METHODS).flatMap(([auth, method]) =>
+    ALGORITHMS.map((alg) => ({
+      client_id: clientId(auth, alg),
+      ...(auth !== "none" && { client_secret: SECRET }),
+      token_endpoint_auth_method: method,
+      id_token_signed_response_alg: alg,
+      grant_types: ["authorization_code", "refresh_token"],
+      redirect_uris: appUrls.map((url) => `${url}/callback`),
+      post_logout_redirect_uris: appUrls.map((url) => `${url}/logged-out`),
+    })),
+  );
+}
+
+function machineClient() {
+  return {
+    client_id: "machine",
+    client_secret: SECRET,
+    token_endpoint_auth_method: "client_secret_post",
+    grant_types: ["client_credentials"],
+    response_types: [],
+    redirect_uris: [],
+  };
+}
+
+/// No `alg`: one key signs all its clients' algorithms, as at many providers.
+function signingKey() {
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return { ...privateKey.export({ format: "jwk" }), kid: "e2e", use: "sig" };
+}
+
+function claimsOf(id) {
+  return { sub: id, name: `${id} of the tests`, preferred_username: id, email: `${id}@example.com`, email_verified: true };
+}
+
+/// Gives an authorize request without a session the cookie of someone who signed in a moment ago.
+function signInFirst(provider) {
+  return async (ctx, next) => {
+    if (ctx.path === "/auth" && !ctx.get("cookie")) {
+      const session = new provider.Session();
+      session.loginAccount({ accountId: "ada" });
+      await session.save(600);
+      ctx.req.headers.cookie = `${provider.cookieName("session")}=${session.id}`;
+    }
+    await next();
+  };
+}
+
+async function agreeToEverything({ oidc }) {
+  const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId });
+  grant.addOIDCScope(oidc.params.scope);
+  await grant.save();
+  return grant;
+}
+
+/// An RFC 9068 access token for RESOURCE.
+async function accessToken(issuer) {
+  const answer = await fetch(`${issuer}/token`, {
+    method: "POST",
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: "machine",
+      client_secret: SECRET,
+      resource: RESOURCE,
+      scope: "read",
+    }),
+  });
+  if (!answer.ok) throw new Error(`token endpoint: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()).access_token;
+}
