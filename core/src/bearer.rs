@@ -48,7 +48,8 @@ pub(crate) fn challenge(error: &Error) -> Option<HeaderValue> {
         _ => return None,
     };
     let code = error.code();
-    HeaderValue::try_from(format!("Bearer realm=\"{REALM}\", error=\"{name}\", error_description=\"{code}\"")).ok()
+    HeaderValue::try_from(format!("Bearer realm=\"{REALM}\", error=\"{name}\", error_description=\"{code}\""))
+        .ok()
 }
 
 #[cfg(test)]

@@ -221,9 +221,10 @@ impl Budget {
         if self.left == BURST {
             self.refilled = now;
         }
-        self.left = self.left.checked_sub(1).ok_or_else(|| {
-            REFILL.saturating_sub(now.saturating_since(self.refilled))
-        })?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| REFILL.saturating_sub(now.saturating_since(self.refilled)))?;
         Ok(())
     }
 }
@@ -314,7 +315,12 @@ struct Holding<T: Send + Sync + 'static> {
 }
 
 impl<T: Send + Sync + 'static> Holding<T> {
-    fn land(self, result: Result<T, ProviderError>, need: Need, now: UnixTime) -> Result<Arc<T>, Unavailable> {
+    fn land(
+        self,
+        result: Result<T, ProviderError>,
+        need: Need,
+        now: UnixTime,
+    ) -> Result<Arc<T>, Unavailable> {
         let mut cached = self.shared.lock();
         match result {
             Ok(document) => Ok(cached.succeed(self.lease, document)),
@@ -375,7 +381,11 @@ mod tests {
         assert_eq!(cached.decide(Need::Held, TIMEOUT, at(4)), Decision::Wait);
         let current = leased(&cached.decide(Need::Held, TIMEOUT, at(5)));
         cached.fail(lapsed, at(6));
-        assert_eq!(cached.decide(Need::Held, TIMEOUT, at(6)), Decision::Wait, "the old lease no longer counts");
+        assert_eq!(
+            cached.decide(Need::Held, TIMEOUT, at(6)),
+            Decision::Wait,
+            "the old lease no longer counts"
+        );
         cached.succeed(current, 1);
         assert_eq!(cached.freshness(at(6)), Freshness::Fresh);
     }
@@ -384,15 +394,18 @@ mod tests {
     fn a_flood_costs_at_most_14_fetches_in_any_minute() {
         let mut cached = filled(0);
         let fetches: Vec<u64> = (0..600_u64)
-            .filter(|second| match cached.decide(Need::AskedSince(at(*second + 1)), TIMEOUT, at(*second + 1)) {
-                Decision::Fetch(lease) => {
-                    cached.succeed(lease, 1);
-                    true
+            .filter(|second| {
+                match cached.decide(Need::AskedSince(at(*second + 1)), TIMEOUT, at(*second + 1)) {
+                    Decision::Fetch(lease) => {
+                        cached.succeed(lease, 1);
+                        true
+                    }
+                    _ => false,
                 }
-                _ => false,
             })
             .collect();
-        let most = (0..540).map(|from| fetches.iter().filter(|at| (from..from + 60).contains(*at)).count()).max();
+        let most =
+            (0..540).map(|from| fetches.iter().filter(|at| (from..from + 60).contains(*at)).count()).max();
         assert!((12..=14).contains(&most.unwrap()), "{most:?}");
         assert!(fetches.windows(2).all(|pair| pair[1] - pair[0] <= 5), "a rotation is seen within 5 s");
     }
@@ -432,9 +445,7 @@ mod tests {
     #[test]
     fn a_flow_that_is_dropped_in_mid_fetch_lets_the_next_one_fetch() {
         let shared = Shared::<u8>::empty();
-        let load: Load<u8> = Arc::new(|timeout, _| {
-            Step::wait(timeout, |_| Step::Done(Ok(3)))
-        });
+        let load: Load<u8> = Arc::new(|timeout, _| Step::wait(timeout, |_| Step::Done(Ok(3))));
         let first = shared.obtain(Need::Held, Arc::clone(&load), at(5), at(0));
         drop(first);
         let Step::Wait(_, wake) = shared.obtain(Need::Held, load, at(5), at(0)) else { panic!("fetches") };

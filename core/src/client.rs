@@ -84,7 +84,7 @@ impl Client {
         self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, now| {
             let issuer = &this.inner.config.issuer;
             let begun = this.registration().map_err(Error::from).and_then(|registration| {
-                login::begin(registration, issuer, &metadata, options, this.entropy(), now)
+                login::begin(registration, issuer, &metadata, &options, this.entropy(), now)
             });
             Step::Done(begun)
         })
@@ -93,7 +93,12 @@ impl Client {
     /// Finishes a sign-in: checks that the callback belongs to it, redeems the code, verifies the ID token.
     ///
     /// Its output is an [`Error`] for whatever goes wrong; the sign-in is then used up and must be started again.
-    pub fn finish_login(&self, login: LoginState, callback: Callback, now: UnixTime) -> Step<Result<Session, Error>> {
+    pub fn finish_login(
+        &self,
+        login: LoginState,
+        callback: Callback,
+        now: UnixTime,
+    ) -> Step<Result<Session, Error>> {
         if let Err(error) = callback.check(&login, &self.inner.config.issuer, now) {
             return Step::Done(Err(error.into()));
         }
@@ -332,7 +337,7 @@ impl Client {
         let (this, subject) = (self.clone(), session.sub().to_owned());
         let access_token = session.access_token().cloned();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
-            let endpoint = metadata.userinfo_endpoint.as_ref().map(|endpoint| endpoint.as_str());
+            let endpoint = metadata.userinfo_endpoint.as_ref().map(url::Url::as_str);
             let fetch = access_token.zip(endpoint).and_then(|(access_token, endpoint)| {
                 userinfo::request(endpoint, &access_token, left(deadline, now))
             });
@@ -376,8 +381,10 @@ impl Client {
 
     /// Whether the provider has a userinfo endpoint, as far as its metadata is at hand.
     pub(crate) fn has_userinfo(&self, now: UnixTime) -> bool {
-        let wanted = self.inner.config.registration.as_ref().is_some_and(|registration| registration.userinfo);
-        wanted && self.inner.metadata.at_hand(now).is_some_and(|metadata| metadata.userinfo_endpoint.is_some())
+        let wanted =
+            self.inner.config.registration.as_ref().is_some_and(|registration| registration.userinfo);
+        wanted
+            && self.inner.metadata.at_hand(now).is_some_and(|metadata| metadata.userinfo_endpoint.is_some())
     }
 
     /// Where to send the browser so that it is signed out at the provider too; `None` if the provider has no place for it.

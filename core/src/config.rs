@@ -384,13 +384,19 @@ impl ConfigBuilder {
             algorithms: self.algorithms,
             leeway: self.leeway,
             session: session_settings(self.session)?,
-            cookie_secrets: self.cookie_secrets.iter().map(|text| cookie_secret(text)).collect::<Result<_, _>>()?,
+            cookie_secrets: self
+                .cookie_secrets
+                .iter()
+                .map(|text| cookie_secret(text))
+                .collect::<Result<_, _>>()?,
             api_paths: self.api_paths,
         })
     }
 
     fn registration(&self) -> Result<Option<Registration>, ConfigError> {
-        let (Some(client_id), Some(redirect_uri)) = (&self.client_id, &self.redirect_uri) else { return Ok(None) };
+        let (Some(client_id), Some(redirect_uri)) = (&self.client_id, &self.redirect_uri) else {
+            return Ok(None);
+        };
         if client_id.is_empty() {
             return Err(ConfigError::new("client_id", "is empty"));
         }
@@ -410,13 +416,16 @@ impl ConfigBuilder {
 
     fn checked_client_auth(&self) -> Result<ClientAuth, ConfigError> {
         match (self.client_auth, &self.client_secret) {
-            (_, Some(secret)) if secret.expose().is_empty() => Err(ConfigError::new("client_secret", "is empty")),
+            (_, Some(secret)) if secret.expose().is_empty() => {
+                Err(ConfigError::new("client_secret", "is empty"))
+            }
             (Some(ClientAuth::Basic | ClientAuth::Post), None) => {
                 Err(ConfigError::new("client_secret", "is required by the chosen client_auth"))
             }
-            (Some(ClientAuth::None), Some(_)) => {
-                Err(ConfigError::new("client_auth", "is none, and there is a client_secret that would never be used"))
-            }
+            (Some(ClientAuth::None), Some(_)) => Err(ConfigError::new(
+                "client_auth",
+                "is none, and there is a client_secret that would never be used",
+            )),
             (Some(auth), _) => Ok(auth),
             (None, Some(_)) => Ok(ClientAuth::Basic),
             (None, None) => Ok(ClientAuth::None),
@@ -449,10 +458,13 @@ fn session_settings(session: SessionSettings) -> Result<SessionSettings, ConfigE
 
 fn cookie_secret(text: &str) -> Result<Secret, ConfigError> {
     let wrong = |problem: &str| ConfigError::new("cookie_secret", problem);
-    let bytes = base64url::decode(text.trim_end_matches('='))
-        .ok_or_else(|| wrong("is not base64url; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one"))?;
+    let bytes = base64url::decode(text.trim_end_matches('=')).ok_or_else(|| {
+        wrong("is not base64url; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one")
+    })?;
     if bytes.len() < 32 {
-        return Err(wrong("has fewer than 32 bytes; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one"));
+        return Err(wrong(
+            "has fewer than 32 bytes; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one",
+        ));
     }
     if bytes.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
         return Err(wrong("is one byte repeated, which is no secret"));

@@ -62,7 +62,8 @@ pub(crate) struct Opened {
 impl Seals {
     /// From secrets as the configuration has checked them.
     pub(crate) fn new(secrets: &[Secret], issuer: &str, client_id: &str) -> Self {
-        let decoded = secrets.iter().filter_map(|secret| base64url::decode(secret.expose()).map(Zeroizing::new));
+        let decoded =
+            secrets.iter().filter_map(|secret| base64url::decode(secret.expose()).map(Zeroizing::new));
         let keys = decoded.filter_map(|secret| derive(&secret)).collect();
         Self { keys, context: format!("{issuer}\n{client_id}") }
     }
@@ -95,7 +96,8 @@ impl Seals {
         let open = |key: &XChaCha20Poly1305| {
             key.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: aad.as_bytes() }).ok()
         };
-        let (by, opened) = self.keys.iter().enumerate().find_map(|(by, key)| open(key).map(|opened| (by, opened)))?;
+        let (by, opened) =
+            self.keys.iter().enumerate().find_map(|(by, key)| open(key).map(|opened| (by, opened)))?;
         let opened = Zeroizing::new(opened);
         let (seconds, payload) = opened.split_first_chunk::<8>()?;
         let expires_at = UnixTime::from_secs(u64::from_be_bytes(*seconds));
@@ -153,8 +155,10 @@ impl Cookies {
         let login = name.starts_with(&self.login(""));
         let same_site = if login && self.cross_site_login { "None" } else { "Lax" };
         let secure = if self.secure { "; Secure" } else { "" };
-        let text =
-            format!("{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={same_site}{secure}", lifetime.as_secs());
+        let text = format!(
+            "{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={same_site}{secure}",
+            lifetime.as_secs()
+        );
         if text.len() > MAX_COOKIE {
             return Err(UsageError::SessionTooLarge.into());
         }
@@ -168,7 +172,12 @@ impl Cookies {
 
     /// `Set-Cookie`s for a value that may need several cookies: `name` holds how many and the first part, `name.1` the
     /// second.
-    pub(crate) fn set_split(&self, name: &str, value: &str, lifetime: Duration) -> Result<Vec<HeaderValue>, Error> {
+    pub(crate) fn set_split(
+        &self,
+        name: &str,
+        value: &str,
+        lifetime: Duration,
+    ) -> Result<Vec<HeaderValue>, Error> {
         let overhead = self.set(&format!("{name}.9"), "9~", lifetime)?.len();
         let room = MAX_COOKIE.saturating_sub(overhead);
         // A sealed value is ASCII.
@@ -209,7 +218,9 @@ impl Jar {
 
     /// All cookies whose names start so, with what follows in the name.
     pub(crate) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.iter().filter_map(move |(name, value)| name.strip_prefix(prefix).map(|rest| (rest, value.as_str())))
+        self.0
+            .iter()
+            .filter_map(move |(name, value)| name.strip_prefix(prefix).map(|rest| (rest, value.as_str())))
     }
 
     /// The values that [`Cookies::set_split`] may have written under a name.
@@ -229,7 +240,8 @@ impl Jar {
 
     /// The names under which parts of a split value were sent, beyond its first `keep` cookies.
     pub(crate) fn stale_parts(&self, name: &str, keep: usize) -> Vec<String> {
-        let names = (0..MAX_CHUNKS).map(|index| if index == 0 { name.to_owned() } else { format!("{name}.{index}") });
+        let names =
+            (0..MAX_CHUNKS).map(|index| if index == 0 { name.to_owned() } else { format!("{name}.{index}") });
         names.skip(keep).filter(|name| self.all(name).next().is_some()).collect()
     }
 }
@@ -256,7 +268,8 @@ mod tests {
     }
 
     fn seals(secrets: &[u8], issuer: &str) -> Seals {
-        let secrets: Vec<Secret> = secrets.iter().map(|byte| Secret::new(base64url::encode(&[*byte; 32]))).collect();
+        let secrets: Vec<Secret> =
+            secrets.iter().map(|byte| Secret::new(base64url::encode(&[*byte; 32]))).collect();
         Seals::new(&secrets, issuer, "client")
     }
 
@@ -294,7 +307,10 @@ mod tests {
         assert_eq!(text(&https, &https.session()), session);
         assert!(text(&https, &https.login("x")).ends_with("; SameSite=None; Secure"));
         let loopback = Cookies::of(&Url::parse("http://127.0.0.1:3000/callback").unwrap(), true);
-        assert_eq!(text(&loopback, &loopback.login("x")), "oidc-3000-login-x=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            text(&loopback, &loopback.login("x")),
+            "oidc-3000-login-x=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax"
+        );
     }
 
     proptest! {

@@ -81,7 +81,11 @@ fn check_algorithms(document: &Object<'_>, allowed: &[Algorithm]) -> Result<(), 
 }
 
 /// An endpoint is https, or http on loopback where the issuer is so too.
-fn endpoint(document: &Object<'_>, name: &'static str, issuer: &Issuer) -> Result<Option<Url>, ProviderError> {
+fn endpoint(
+    document: &Object<'_>,
+    name: &'static str,
+    issuer: &Issuer,
+) -> Result<Option<Url>, ProviderError> {
     let Some(text) = member::<String>(document, name)? else { return Ok(None) };
     let url = Url::parse(&text).map_err(|_| ProviderError::Member(Purpose::Discovery, name))?;
     if url.fragment().is_some() {

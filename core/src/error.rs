@@ -368,7 +368,9 @@ impl fmt::Display for CallbackError {
             Self::StateMismatch => f.write_str("the callback belongs to no open sign-in of this browser"),
             Self::Malformed => f.write_str("the callback has neither a code nor an error"),
             Self::DuplicateParameter => f.write_str("a parameter of the callback stands twice"),
-            Self::IssuerParamMissing => f.write_str("the callback lacks the `iss` that the provider announces"),
+            Self::IssuerParamMissing => {
+                f.write_str("the callback lacks the `iss` that the provider announces")
+            }
             Self::IssuerMismatch => f.write_str("the callback comes from another issuer"),
             Self::Provider { code, description: None } => write!(f, "the provider answered {code}"),
             Self::Provider { code, description: Some(text) } => {
@@ -480,9 +482,15 @@ impl ProviderError {
 impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fetch(purpose, FetchError::Timeout) => write!(f, "{}: no whole answer in time", purpose.name()),
-            Self::Fetch(purpose, FetchError::TooLarge) => write!(f, "{}: the answer is too large", purpose.name()),
-            Self::Fetch(purpose, FetchError::Failed(text)) => write!(f, "{}: {}", purpose.name(), Excerpt::of(text)),
+            Self::Fetch(purpose, FetchError::Timeout) => {
+                write!(f, "{}: no whole answer in time", purpose.name())
+            }
+            Self::Fetch(purpose, FetchError::TooLarge) => {
+                write!(f, "{}: the answer is too large", purpose.name())
+            }
+            Self::Fetch(purpose, FetchError::Failed(text)) => {
+                write!(f, "{}: {}", purpose.name(), Excerpt::of(text))
+            }
             Self::BackingOff(purpose, wait) => {
                 write!(f, "{}: failed just now; asked again in {} s", purpose.name(), wait.as_secs().max(1))
             }
@@ -493,7 +501,9 @@ impl fmt::Display for ProviderError {
             Self::ContentType(purpose, Some(found)) => {
                 write!(f, "{}: answered {found} instead of JSON", purpose.name())
             }
-            Self::ContentType(purpose, None) => write!(f, "{}: the answer has no content type", purpose.name()),
+            Self::ContentType(purpose, None) => {
+                write!(f, "{}: the answer has no content type", purpose.name())
+            }
             Self::Malformed(purpose, reason) => write!(f, "{}: {reason}", purpose.name()),
             Self::Member(purpose, member) => {
                 write!(f, "{}: member \"{member}\" is missing or of the wrong type", purpose.name())
@@ -504,12 +514,16 @@ impl fmt::Display for ProviderError {
                 write!(f, "discovery: it signs with {offered}, and only {allowed:?} is allowed here")
             }
             Self::NoUsableKeys => f.write_str("keys: none of the published keys can be used"),
-            Self::TokenEndpoint { code, description: None } => write!(f, "token: the provider answered {code}"),
+            Self::TokenEndpoint { code, description: None } => {
+                write!(f, "token: the provider answered {code}")
+            }
             Self::TokenEndpoint { code, description: Some(text) } => {
                 write!(f, "token: the provider answered {code}: {text}")
             }
             Self::TokenType(found) => write!(f, "token: token_type {found} is not Bearer"),
-            Self::IdTokenMissing => f.write_str("token: the answer has no id_token; was the scope openid granted?"),
+            Self::IdTokenMissing => {
+                f.write_str("token: the answer has no id_token; was the scope openid granted?")
+            }
             Self::IdToken(error) => write!(f, "ID token: {error}"),
             Self::UserinfoToken(error) => write!(f, "signed userinfo: {error}"),
             Self::SubjectMismatch => f.write_str("userinfo: it speaks of another subject than the ID token"),
@@ -635,9 +649,15 @@ impl fmt::Display for UsageError {
         match self {
             Self::ReservedParameter(name) => write!(f, "parameter {name:?} is set by the protocol itself"),
             Self::NoEndpoint(name) => write!(f, "the provider has no {name}"),
-            Self::NoClient => f.write_str("configured as a resource server only: there is no client to sign in with"),
-            Self::NoRefreshToken => f.write_str("the provider gave no refresh token; was the scope offline_access asked for?"),
-            Self::SessionTooLarge => f.write_str("the session does not fit into cookies: keep fewer claims or tokens"),
+            Self::NoClient => {
+                f.write_str("configured as a resource server only: there is no client to sign in with")
+            }
+            Self::NoRefreshToken => {
+                f.write_str("the provider gave no refresh token; was the scope offline_access asked for?")
+            }
+            Self::SessionTooLarge => {
+                f.write_str("the session does not fit into cookies: keep fewer claims or tokens")
+            }
         }
     }
 }

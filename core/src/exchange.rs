@@ -83,7 +83,8 @@ fn token_request(
 fn basic(client_id: &str, secret: &str) -> Option<HeaderValue> {
     let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let credentials = format!("{}:{}", encode(client_id), encode(secret));
-    let mut value = HeaderValue::try_from(format!("Basic {}", Base64::encode_string(credentials.as_bytes()))).ok()?;
+    let mut value =
+        HeaderValue::try_from(format!("Basic {}", Base64::encode_string(credentials.as_bytes()))).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -105,7 +106,8 @@ impl TokenResponse {
             return Err(error);
         }
         let body = wire::body_of(Purpose::Token, Ok(response), &["application/json"])?;
-        let answer = Object::parse(&body, MAX_MEMBERS).map_err(|reason| ProviderError::Malformed(Purpose::Token, reason))?;
+        let answer = Object::parse(&body, MAX_MEMBERS)
+            .map_err(|reason| ProviderError::Malformed(Purpose::Token, reason))?;
         check_token_type(&answer)?;
         Ok(Self {
             access_token: Secret::new(required(&answer, "access_token")?),
@@ -120,7 +122,8 @@ impl TokenResponse {
 /// An error response, whatever its status says ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 fn error_of(response: &Response<Vec<u8>>) -> Option<ProviderError> {
     let json = wire::media_type(response.headers()).is_some_and(|found| found == "application/json");
-    let possible = [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&response.status());
+    let possible =
+        [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&response.status());
     if !json || !possible {
         return None;
     }

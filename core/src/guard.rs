@@ -160,7 +160,10 @@ impl serde::Serialize for Identity {
 /// Shows who and from whom.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("claims", &self.claims).field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("claims", &self.claims)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,13 +222,19 @@ impl Guard {
     /// A token wins over the session and never falls back to it.
     fn admit(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
         match incoming.token() {
-            Err(error) => Step::Done(Answer::refusal(&incoming, error.into()).into()),
+            Err(error) => Step::Done(Answer::refusal(&incoming, &error.into()).into()),
             Ok(Some((token, source))) => self.admit_token(&token, source, incoming, now),
             Ok(None) => self.admit_session(incoming, required, now),
         }
     }
 
-    fn admit_token(&self, token: &str, source: Source, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+    fn admit_token(
+        &self,
+        token: &str,
+        source: Source,
+        incoming: Incoming<'_>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
         let leeway = self.client.config().leeway;
         let shape = answer::Shape::of(&incoming);
         self.client.verify_access_token(token, now).map(now, move |verified| match verified {
@@ -233,7 +242,7 @@ impl Guard {
                 let expires_at = claims.expires_at().unwrap_or_default().saturating_add(leeway);
                 Verdict::allow(Identity { claims, source, expires_at })
             }
-            Err(error) => Answer::refusal_as(shape, error.into()).into(),
+            Err(error) => Answer::refusal_as(shape, &error.into()).into(),
         })
     }
 
@@ -243,9 +252,9 @@ impl Guard {
         };
         let jar = incoming.cookies();
         match self.seated(browser, &jar, now) {
-            Some(seated) => Step::Done(self.seat(browser, &jar, seated, now)),
+            Some(seated) => Step::Done(self.seat(browser, &jar, &seated, now)),
             None if required && self.may_redirect(&incoming) => {
-                self.send_to_provider(browser, &jar, incoming, incoming.target.to_owned(), now)
+                self.send_to_provider(browser, &jar, incoming, incoming.target, now)
             }
             None => {
                 let stale = browser.clear(jar.stale_parts(&browser.cookies.session(), 0));
@@ -265,10 +274,11 @@ impl Guard {
     }
 
     /// Admits a session, and renews its cookie when an eighth of its idle time has gone.
-    fn seat(&self, browser: &Browser, jar: &Jar, seated: Seated, now: UnixTime) -> Verdict {
+    fn seat(&self, browser: &Browser, jar: &Jar, seated: &Seated, now: UnixTime) -> Verdict {
         let settings = self.client.config().session;
         let renewed = seated.session.expires_at(settings, now);
-        let due = renewed.saturating_since(seated.expires_at) >= settings.idle / 8 && renewed > seated.expires_at;
+        let gained = renewed.saturating_since(seated.expires_at);
+        let due = !gained.is_zero() && gained.saturating_mul(8) >= settings.idle;
         let cookies = if due || seated.by_old_key {
             browser.session_cookies(&self.client, &seated.session, jar, now).unwrap_or_default()
         } else {
@@ -282,13 +292,14 @@ impl Guard {
 
     /// A person is loading a page, as far as one can tell: only then does a redirect to the provider help.
     fn may_redirect(&self, incoming: &Incoming<'_>) -> bool {
-        let api = self.client.config().api_paths.iter().any(|prefix| incoming.path().starts_with(prefix.as_str()));
+        let api =
+            self.client.config().api_paths.iter().any(|prefix| incoming.path().starts_with(prefix.as_str()));
         let script = incoming.header("x-requested-with").is_some() || incoming.header("upgrade").is_some();
         let page = match incoming.header("sec-fetch-mode") {
             Some(mode) => mode == "navigate",
-            None => incoming.header("accept").is_none_or(|accept| {
-                accept.contains("text/html") || accept.contains("*/*")
-            }),
+            None => incoming
+                .header("accept")
+                .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*")),
         };
         !api && !script && page
     }
@@ -296,7 +307,7 @@ impl Guard {
 
 fn without_identity(incoming: &Incoming<'_>, required: bool, cookies: Vec<HeaderValue>) -> Verdict {
     if required {
-        return Answer::refusal(incoming, RequestError::NoCredentials.into()).cookies(cookies).into();
+        return Answer::refusal(incoming, &RequestError::NoCredentials.into()).cookies(cookies).into();
     }
     Verdict::Allow { identity: None, headers: answer::with_cookies(cookies) }
 }
@@ -418,8 +429,12 @@ impl fmt::Debug for Guard {
 impl fmt::Debug for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Allow { identity, .. } => f.debug_struct("Allow").field("identity", identity).finish_non_exhaustive(),
-            Self::Reply { status, .. } => f.debug_struct("Reply").field("status", status).finish_non_exhaustive(),
+            Self::Allow { identity, .. } => {
+                f.debug_struct("Allow").field("identity", identity).finish_non_exhaustive()
+            }
+            Self::Reply { status, .. } => {
+                f.debug_struct("Reply").field("status", status).finish_non_exhaustive()
+            }
         }
     }
 }

@@ -127,14 +127,12 @@ pub(crate) fn begin(
     registration: &Registration,
     issuer: &Issuer,
     metadata: &Metadata,
-    options: LoginOptions,
+    options: &LoginOptions,
     entropy: &dyn EntropySource,
     now: UnixTime,
 ) -> Result<Redirect, Error> {
-    let endpoint = metadata
-        .authorization_endpoint
-        .as_ref()
-        .ok_or(UsageError::NoEndpoint("authorization_endpoint"))?;
+    let endpoint =
+        metadata.authorization_endpoint.as_ref().ok_or(UsageError::NoEndpoint("authorization_endpoint"))?;
     check_extra(&options.extra, endpoint)?;
     let login = LoginState {
         state: Secret::new(entropy::token(entropy)?),
@@ -146,7 +144,7 @@ pub(crate) fn begin(
         max_age: options.max_age.map(|age| age.as_secs()),
         acr: options.claims.as_ref().and_then(essential_acr),
     };
-    let url = authorization_request(endpoint, registration, &login, &options);
+    let url = authorization_request(endpoint, registration, &login, options);
     Ok(Redirect { url, login })
 }
 
@@ -193,8 +191,23 @@ fn authorization_request(
 
 /// Parameters that an extra one must not be: the protocol sets them, and each may stand only once.
 const RESERVED: [&str; 17] = [
-    "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-    "response_mode", "prompt", "login_hint", "ui_locales", "max_age", "acr_values", "claims", "request", "request_uri",
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "response_mode",
+    "prompt",
+    "login_hint",
+    "ui_locales",
+    "max_age",
+    "acr_values",
+    "claims",
+    "request",
+    "request_uri",
 ];
 
 fn check_extra(extra: &[(String, String)], endpoint: &Url) -> Result<(), UsageError> {
@@ -247,7 +260,8 @@ impl Callback {
             return Err(CallbackError::Malformed);
         }
         let mut parameters = Parameters::parse(text)?;
-        let state = parameters.take("state").filter(|state| !state.is_empty()).ok_or(CallbackError::StateMissing)?;
+        let state =
+            parameters.take("state").filter(|state| !state.is_empty()).ok_or(CallbackError::StateMissing)?;
         let error = parameters.take("error");
         let code = parameters.take("code").filter(|code| !code.is_empty());
         let outcome = match (error, code) {
@@ -262,7 +276,12 @@ impl Callback {
     }
 
     /// That it answers this sign-in, of this browser and this issuer, in time.
-    pub(crate) fn check(&self, login: &LoginState, issuer: &Issuer, now: UnixTime) -> Result<(), CallbackError> {
+    pub(crate) fn check(
+        &self,
+        login: &LoginState,
+        issuer: &Issuer,
+        now: UnixTime,
+    ) -> Result<(), CallbackError> {
         let ours = equal(self.state.expose(), login.state.expose()) && login.issuer == issuer.0;
         if !ours || now >= login.expires_at() {
             return Err(CallbackError::StateMismatch);
@@ -369,7 +388,9 @@ mod tests {
             assert_eq!(local_path(kept), kept);
         }
         let long = format!("/{}", "a".repeat(2048));
-        for refused in ["", "//evil", "/\\evil", "/a\\b", "/\t/evil", " /", "https://evil", "a", "/é", "/\0", &long] {
+        for refused in
+            ["", "//evil", "/\\evil", "/a\\b", "/\t/evil", " /", "https://evil", "a", "/é", "/\0", &long]
+        {
             assert_eq!(local_path(refused), "/", "{refused:?}");
         }
     }
@@ -390,7 +411,9 @@ mod tests {
         assert_eq!(error("code=c"), Some(CallbackError::StateMissing));
         assert_eq!(error("state=s"), Some(CallbackError::Malformed));
         assert_eq!(error("&"), Some(CallbackError::StateMissing));
-        for twice in ["code=c&code=d&state=s", "code=c&state=s&state=s", "code=c&code[]=d&state=s", "a=1&a=1&state=s"] {
+        for twice in
+            ["code=c&code=d&state=s", "code=c&state=s&state=s", "code=c&code[]=d&state=s", "a=1&a=1&state=s"]
+        {
             assert_eq!(error(twice), Some(CallbackError::DuplicateParameter), "{twice}");
         }
         let many: String = (0..33).map(|number| format!("p{number}=1&")).collect();
@@ -400,7 +423,9 @@ mod tests {
     #[test]
     fn an_error_wins_over_a_code() {
         let callback = Callback::parse("code=c&state=s&error=access_denied").unwrap();
-        assert!(matches!(callback.error(), Some(CallbackError::Provider { code, .. }) if code.is("access_denied")));
+        assert!(
+            matches!(callback.error(), Some(CallbackError::Provider { code, .. }) if code.is("access_denied"))
+        );
     }
 
     #[test]

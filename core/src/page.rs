@@ -60,7 +60,11 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "It was started too long ago, in another browser, or has been used already. Please start again.",
         ),
         Error::Provider(ProviderError::IdToken(TokenError::KeysUnavailable { .. })) => OUTAGE,
-        Error::Provider(error) if error.code().starts_with("provider_") && error.code() != "provider_error" => OUTAGE,
+        Error::Provider(error)
+            if error.code().starts_with("provider_") && error.code() != "provider_error" =>
+        {
+            OUTAGE
+        }
         Error::Provider(_) | Error::Token(_) => (
             "Your sign-in could not be verified",
             "The sign-in page's answer did not pass our checks, so you were not signed in. Please try again; if it \

@@ -139,6 +139,9 @@ impl Session {
 /// Shows who, and no token.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("claims", &self.claims).field("started", &self.started).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("claims", &self.claims)
+            .field("started", &self.started)
+            .finish_non_exhaustive()
     }
 }

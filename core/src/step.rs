@@ -215,10 +215,7 @@ impl<T: Send + 'static> Step<T> {
     }
 
     /// A wait, then `next`.
-    pub(crate) fn wait(
-        duration: Duration,
-        next: impl FnOnce(UnixTime) -> Step<T> + Send + 'static,
-    ) -> Self {
+    pub(crate) fn wait(duration: Duration, next: impl FnOnce(UnixTime) -> Step<T> + Send + 'static) -> Self {
         Self::Wait(duration, Wake(Box::new(move |(), now| next(now))))
     }
 

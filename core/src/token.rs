@@ -219,7 +219,12 @@ impl TokenRules {
     }
 
     /// Everything but the signature, for the sake of a fetch that a hopeless token must not cause.
-    pub(crate) fn inspect(&self, token: &str, access_token: Option<&str>, now: UnixTime) -> Result<Inspected, TokenError> {
+    pub(crate) fn inspect(
+        &self,
+        token: &str,
+        access_token: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Inspected, TokenError> {
         let compact = Compact::parse(token, &self.algorithms)?;
         self.check(&compact, access_token, now)?;
         Ok(Inspected { names_key: compact.header.kid.is_some() })
@@ -250,7 +255,11 @@ impl TokenRules {
     }
 
     /// One kind of token must never pass for another ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
-    fn check_kind(&self, token: &Compact<'_>, claims: &Registered<'_>) -> Result<Option<AccessToken>, TokenError> {
+    fn check_kind(
+        &self,
+        token: &Compact<'_>,
+        claims: &Registered<'_>,
+    ) -> Result<Option<AccessToken>, TokenError> {
         let header = &token.header;
         let plain = header.typ.is_none() || header.is_type("jwt");
         let logout = header.is_type("logout+jwt") || claims.has("events");
@@ -289,7 +298,9 @@ impl TokenRules {
         self.check_auth_time(rules, claims, now)?;
         let acr = claims.text("acr")?;
         match &rules.acr_values {
-            Some(values) if !acr.is_some_and(|acr| values.contains(&acr)) => Err(TokenError::ClaimInvalid("acr")),
+            Some(values) if !acr.is_some_and(|acr| values.contains(&acr)) => {
+                Err(TokenError::ClaimInvalid("acr"))
+            }
             _ => Ok(()),
         }
     }
@@ -307,7 +318,12 @@ impl TokenRules {
     }
 
     /// Rule 13 of the same section.
-    fn check_auth_time(&self, rules: &IdRules, claims: &Registered<'_>, now: UnixTime) -> Result<(), TokenError> {
+    fn check_auth_time(
+        &self,
+        rules: &IdRules,
+        claims: &Registered<'_>,
+        now: UnixTime,
+    ) -> Result<(), TokenError> {
         let auth_time = claims.date("auth_time")?;
         let Some(max_age) = rules.max_age else { return Ok(()) };
         let latest = auth_time.map(|time| time.saturating_add(max_age).saturating_add(self.leeway));
@@ -351,7 +367,11 @@ impl TokenRules {
         }
         let iat = claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
         let age = now.saturating_since(iat);
-        if age > LOGOUT_AGE.saturating_add(self.leeway) { Err(TokenError::ClaimInvalid("iat")) } else { Ok(()) }
+        if age > LOGOUT_AGE.saturating_add(self.leeway) {
+            Err(TokenError::ClaimInvalid("iat"))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -77,8 +77,8 @@ pub(crate) fn accept(
     issuer: &str,
     client_id: &str,
 ) -> Result<Userinfo, ProviderError> {
-    let object =
-        Object::parse(claims, MAX_MEMBERS).map_err(|reason| ProviderError::Malformed(Purpose::Userinfo, reason))?;
+    let object = Object::parse(claims, MAX_MEMBERS)
+        .map_err(|reason| ProviderError::Malformed(Purpose::Userinfo, reason))?;
     // https://openid.net/specs/openid-connect-core-1_0.html#UserInfoResponse
     if object.get::<String>("sub") != Ok(Some(subject.to_owned())) {
         return Err(ProviderError::SubjectMismatch);

@@ -16,7 +16,8 @@ pub(crate) const MAX_KEY_SET: usize = 512 * 1024;
 
 /// A GET of a document that many flows may wait for.
 pub(crate) fn get_shared(url: &str, purpose: Purpose, max_body: usize, timeout: Duration) -> Option<Fetch> {
-    let request = Request::get(url).header(ACCEPT, "application/json, application/jwk-set+json").body(Vec::new());
+    let request =
+        Request::get(url).header(ACCEPT, "application/json, application/jwk-set+json").body(Vec::new());
     Some(Fetch { request: request.ok()?, purpose, max_body, timeout, shared: true })
 }
 
@@ -45,7 +46,11 @@ pub(crate) fn arrived(purpose: Purpose, result: FetchResult) -> Result<Response<
 }
 
 /// The body of a 200 answer of one of these media types.
-pub(crate) fn body_of(purpose: Purpose, result: FetchResult, types: &[&str]) -> Result<Vec<u8>, ProviderError> {
+pub(crate) fn body_of(
+    purpose: Purpose,
+    result: FetchResult,
+    types: &[&str],
+) -> Result<Vec<u8>, ProviderError> {
     let response = arrived(purpose, result)?;
     if response.status() != http::StatusCode::OK {
         return Err(ProviderError::Status(purpose, response.status().as_u16()));

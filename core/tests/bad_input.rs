@@ -13,7 +13,11 @@ fn assert_failed(answer: &Answer, browser: &Browser, status: u16, code: &str) {
     assert_eq!((answer.status(), answer.code().as_str()), (status, code), "{answer:?}");
     assert!(!browser.has_session(), "nobody is signed in");
     assert_eq!(answer.header("cache-control"), "no-store");
-    assert!(answer.body.contains(r#"id="error""#) && answer.body.contains(r#"id="try-again""#), "{}", answer.body);
+    assert!(
+        answer.body.contains(r#"id="error""#) && answer.body.contains(r#"id="try-again""#),
+        "{}",
+        answer.body
+    );
 }
 
 /// Starts a sign-in, lets the callback be changed, and delivers it.
@@ -147,7 +151,8 @@ fn a17_an_error_with_a_wrong_state_tells_nothing_of_itself() {
 #[test]
 fn a18_what_the_provider_says_is_never_reflected() {
     let (_, browser, answer) = with_callback(|target| {
-        set(&set(&target, "code", None), "error", Some("<script>")) + "&error_description=%3Cimg%3E%0d%0aX-Y:z"
+        set(&set(&target, "code", None), "error", Some("<script>"))
+            + "&error_description=%3Cimg%3E%0d%0aX-Y:z"
     });
     assert_failed(&answer, &browser, 400, "provider_error");
     assert!(!answer.body.contains("<script") && !answer.body.contains("<img"));
@@ -443,7 +448,8 @@ fn bad_bearer_tokens_are_refused_by_their_code() {
         let fetches = world.fetched.len();
         let answer = world.bearer(&token);
         assert_eq!((answer.status(), answer.code().as_str()), (401, code), "{token:.300}");
-        let challenge = format!("Bearer realm=\"oidc\", error=\"invalid_token\", error_description=\"{code}\"");
+        let challenge =
+            format!("Bearer realm=\"oidc\", error=\"invalid_token\", error_description=\"{code}\"");
         assert_eq!(answer.header("www-authenticate"), challenge);
         assert_eq!(world.fetched.len(), fetches, "{code}: nothing is fetched for it");
     }

@@ -24,7 +24,7 @@ fn fetch<T>(step: Step<T>) -> (Fetch, impl FnOnce(FetchResult, UnixTime) -> Step
 }
 
 fn code_of(result: &Result<oidc_core::Claims, oidc_core::error::TokenError>) -> &'static str {
-    result.as_ref().map_or_else(|error| error.code(), |_| "ok")
+    result.as_ref().map_or_else(oidc_core::error::TokenError::code, |_| "ok")
 }
 
 /// What is refused with keys at hand is refused in the same words after a fetch, and what is accepted is accepted.
@@ -39,14 +39,20 @@ fn cold_and_warm_verdicts_are_the_same() {
         extra: extra.as_object().unwrap().clone(),
         ..Default::default()
     };
-    let mut tokens = vec![good.clone(), "junk".into(), format!("{good}x"), format!("{}A", &good[..good.len() - 1])];
+    let mut tokens =
+        vec![good.clone(), "junk".into(), format!("{good}x"), format!("{}A", &good[..good.len() - 1])];
     tokens.push(good.replace('.', ".."));
-    for extra in [json!({"exp": START - 100}), json!({"iss": "x"}), json!({"aud": "x"}), json!({"nbf": START + 100})] {
+    for extra in
+        [json!({"exp": START - 100}), json!({"iss": "x"}), json!({"aud": "x"}), json!({"nbf": START + 100})]
+    {
         tokens.push(warm.provider.access_token(minted(extra), START));
     }
     let header = json!({"alg": "RS256", "typ": "at+jwt", "kid": "made-up"});
-    tokens.push(warm.provider.sign(&header, &json!({"iss": support::ISSUER, "aud": "web", "sub": "a",
-        "exp": START + 9, "iat": START, "jti": "1", "client_id": "web"})));
+    tokens.push(warm.provider.sign(
+        &header,
+        &json!({"iss": support::ISSUER, "aud": "web", "sub": "a",
+        "exp": START + 9, "iat": START, "jti": "1", "client_id": "web"}),
+    ));
     let mut codes = Vec::new();
     for token in &tokens {
         warm.pass(6);
@@ -58,7 +64,10 @@ fn cold_and_warm_verdicts_are_the_same() {
         cold.now = now;
         let client = cold.client();
         let after_fetch = cold.run(|now| client.verify_access_token(token, now));
-        assert_eq!(with_keys.as_ref().map(|claims| claims.all().clone()), after_fetch.as_ref().map(|c| c.all().clone()));
+        assert_eq!(
+            with_keys.as_ref().map(|claims| claims.all().clone()),
+            after_fetch.as_ref().map(|c| c.all().clone())
+        );
         codes.push(code_of(&with_keys));
     }
     codes.sort_unstable();
@@ -141,7 +150,10 @@ fn timeouts_are_cut_to_what_is_left_of_the_flow() {
     let mut world = World::new();
     let token = world.access_token();
     let (metadata, resume) = fetch(token_step(&world, &token));
-    assert_eq!((metadata.timeout, metadata.purpose.name(), metadata.max_body), (Duration::from_secs(5), "discovery", 65_536));
+    assert_eq!(
+        (metadata.timeout, metadata.purpose.name(), metadata.max_body),
+        (Duration::from_secs(5), "discovery", 65_536)
+    );
     world.pass(3);
     let answer = world.send(metadata);
     let (keys, _) = fetch(resume(answer, world.now));
@@ -183,7 +195,8 @@ fn a_forged_signature_under_a_known_key_fetches_nothing() {
     let token = world.access_token();
     world.bearer(&token);
     let (signed, signature) = token.rsplit_once('.').unwrap();
-    let forged = format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
+    let forged =
+        format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
     for _ in 0..20 {
         assert_eq!(world.bearer(&forged).code(), "bad_signature");
     }

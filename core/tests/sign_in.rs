@@ -23,7 +23,10 @@ fn a_person_signs_in_and_is_recognised() {
     assert_eq!(answer.header("cache-control"), "no-store");
     let profile = browser.open(&mut world, "/profile");
     let identity = profile.identity.unwrap();
-    assert_eq!((identity.iss(), identity.sub(), identity.source()), (support::ISSUER, "ada", Source::Session));
+    assert_eq!(
+        (identity.iss(), identity.sub(), identity.source()),
+        (support::ISSUER, "ada", Source::Session)
+    );
     assert_eq!(identity.claims().get::<String>("name").as_deref(), Some("Ada Lovelace"));
     assert_eq!(identity.expires_at().as_secs(), START + 86_400);
     assert_eq!(world.fetched, ["discovery", "token", "keys", "userinfo"]);
@@ -73,7 +76,8 @@ fn a_public_client_signs_in() {
 
 #[test]
 fn an_issuer_with_a_trailing_slash_and_a_path_signs_in() {
-    let (mut world, mut browser) = (World::with(config_for("https://op.example/tenant/")), Browser::default());
+    let (mut world, mut browser) =
+        (World::with(config_for("https://op.example/tenant/")), Browser::default());
     assert_eq!(browser.sign_in(&mut world).status(), 303);
     assert_eq!(browser.open(&mut world, "/").identity.unwrap().iss(), "https://op.example/tenant/");
 }
@@ -95,8 +99,12 @@ fn options_reach_the_provider_and_are_checked_on_the_way_back() {
     let redirect = world.run(|now| client.begin_login(options, now)).unwrap();
     let query = query(&redirect.url);
     for (name, value) in [
-        ("prompt", "login"), ("login_hint", "ada"), ("ui_locales", "de en"), ("max_age", "60"),
-        ("acr_values", "high"), ("audience", "api"),
+        ("prompt", "login"),
+        ("login_hint", "ada"),
+        ("ui_locales", "de en"),
+        ("max_age", "60"),
+        ("acr_values", "high"),
+        ("audience", "api"),
     ] {
         assert_eq!(query[name], value);
     }
@@ -136,7 +144,7 @@ fn tabs_sign_in_side_by_side_and_the_oldest_of_too_many_gives_way() {
 #[test]
 fn a_sign_in_that_another_process_started_is_finished_here() {
     let secret = oidc_core_secret();
-    let settings = || config().cookie_secrets(&[secret.clone()]);
+    let settings = || config().cookie_secrets(std::slice::from_ref(&secret));
     let (mut first, mut browser) = (World::with(settings()), Browser::default());
     let callback = browser.start(&mut first, "/profile");
     let mut second = World { provider: first.provider, ..World::with(settings()) };
@@ -151,7 +159,7 @@ fn oidc_core_secret() -> String {
 #[test]
 fn with_a_session_store_a_sign_in_is_used_up_for_all_processes() {
     let secret = oidc_core_secret();
-    let settings = || config().session_store(true).cookie_secrets(&[secret.clone()]);
+    let settings = || config().session_store(true).cookie_secrets(std::slice::from_ref(&secret));
     let (mut first, mut browser) = (World::with(settings()), Browser::default());
     let callback = browser.start(&mut first, "/profile");
     let mut attacker = browser.clone();
@@ -244,7 +252,8 @@ fn signing_out_works_here_while_the_provider_is_down() {
     browser.sign_in(&mut world);
     world.down = true;
     world.pass(1000);
-    let answer = browser.ask(&mut world, Ask::method(Method::POST, "/logout").header("origin", support::ORIGIN));
+    let answer =
+        browser.ask(&mut world, Ask::method(Method::POST, "/logout").header("origin", support::ORIGIN));
     assert_eq!(answer.status(), 303);
     assert!(!browser.has_session());
 }
@@ -261,7 +270,8 @@ fn a_session_is_refreshed_and_what_the_provider_gets_wrong_is_refused() {
         let mut world = World::with(config().scopes(scopes));
         let client = world.client();
         let redirect = world.run(|now| client.begin_login(LoginOptions::default(), now)).unwrap();
-        let request = http::Request::get(&redirect.url[url::Position::BeforePath..]).body(Vec::new()).unwrap();
+        let request =
+            http::Request::get(&redirect.url[url::Position::BeforePath..]).body(Vec::new()).unwrap();
         let response = world.provider.answer(request, START).response;
         let location = url::Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
         let callback = oidc_core::Callback::parse(location.query().unwrap()).unwrap();

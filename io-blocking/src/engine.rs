@@ -40,7 +40,8 @@ impl Oidc {
     }
 
     fn send(&self, fetch: Fetch) -> FetchResult {
-        let span = tracing::debug_span!("fetch", purpose = fetch.purpose.name(), host = fetch.request.uri().host());
+        let span =
+            tracing::debug_span!("fetch", purpose = fetch.purpose.name(), host = fetch.request.uri().host());
         let _entered = span.enter();
         let started = Instant::now();
         let result = self.transport.send(fetch);

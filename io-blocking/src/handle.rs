@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use oidc_core::error::{ConfigError, TokenError};
 use oidc_core::{
-    Callback, Claims, Client, Config, Error, Freshness, Guard, Incoming, LoginOptions, LoginState, Redirect, Secret,
-    Session, Userinfo, Verdict,
+    Callback, Claims, Client, Config, Error, Freshness, Guard, Incoming, LoginOptions, LoginState, Redirect,
+    Secret, Session, Userinfo, Verdict,
 };
 
 use crate::engine::{SessionStore, Transport, now};

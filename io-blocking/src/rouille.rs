@@ -44,7 +44,10 @@ impl Oidc {
         match self.check(incoming) {
             Verdict::Allow { identity, headers } => {
                 let response = application(Visitor { identity });
-                with_headers(response.unwrap_or_else(|IdentityRequired| answer(self.require(incoming))), headers)
+                with_headers(
+                    response.unwrap_or_else(|IdentityRequired| answer(self.require(incoming))),
+                    headers,
+                )
             }
             reply @ Verdict::Reply { .. } => answer(reply),
         }

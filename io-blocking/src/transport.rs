@@ -73,6 +73,83 @@ fn extra_roots(pem: &[u8]) -> Result<RootCerts, ConfigError> {
     if roots.is_empty() {
         return Err(wrong("holds no PEM certificate".to_owned()));
     }
-    roots.extend(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root).to_owned()));
+    roots.extend(
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root).to_owned()),
+    );
     Ok(RootCerts::Specific(Arc::new(roots)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use oidc_core::step::Purpose;
+    use oidc_dev_provider::{Delivery, DevProvider, Endpoint, Fault, Running};
+
+    use super::*;
+
+    fn fetch(url: String) -> (FetchResult, Duration) {
+        let request = http::Request::get(url).body(Vec::new()).unwrap();
+        let timeout = Duration::from_millis(400);
+        let fetch = Fetch { request, purpose: Purpose::Keys, max_body: 20_000, timeout, shared: false };
+        let started = Instant::now();
+        let result = Ureq::with_extra_roots(None).unwrap().send(fetch);
+        (result, started.elapsed())
+    }
+
+    fn with(fault: Fault) -> (FetchResult, Duration, Running) {
+        let provider = DevProvider::serve("127.0.0.1:0").unwrap();
+        provider.with(|provider| provider.set_fault(Some(fault)));
+        let (result, elapsed) = fetch(format!("{}/jwks", provider.issuer()));
+        (result, elapsed, provider)
+    }
+
+    #[test]
+    fn an_answer_comes_whole_with_its_status() {
+        let (result, _, _provider) = with(Fault::EmptyKeys);
+        assert_eq!(result.unwrap().body(), br#"{"keys":[]}"#);
+        let (result, _, _provider) = with(Fault::Status(Endpoint::Any, 503));
+        assert_eq!(result.unwrap().status(), 503);
+    }
+
+    #[test]
+    fn the_time_holds_whatever_the_other_side_does() {
+        for delivery in [Delivery::Hang, Delivery::Drip] {
+            let (result, elapsed, _provider) = with(Fault::Deliver(Endpoint::Any, delivery));
+            assert_eq!(result.unwrap_err(), FetchError::Timeout, "{delivery:?}");
+            assert!(elapsed < Duration::from_secs(1), "{delivery:?} took {elapsed:?}");
+        }
+    }
+
+    #[test]
+    fn the_body_cap_holds_whatever_the_other_side_sends() {
+        for fault in [Fault::Deliver(Endpoint::Any, Delivery::Endless), Fault::TooManyKeys] {
+            let (result, elapsed, _provider) = with(fault.clone());
+            assert_eq!(result.unwrap_err(), FetchError::TooLarge, "{fault:?} after {elapsed:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_exchange_is_a_failure() {
+        for delivery in [Delivery::Reset, Delivery::Cut] {
+            let (result, ..) = with(Fault::Deliver(Endpoint::Any, delivery));
+            assert!(matches!(result, Err(FetchError::Failed(_))), "{delivery:?}: {result:?}");
+        }
+        let (result, _) = fetch("http://127.0.0.1:1/".into());
+        assert!(matches!(result, Err(FetchError::Failed(_))), "{result:?}");
+    }
+
+    #[test]
+    fn a_redirect_is_an_answer_and_not_followed() {
+        let (result, _, provider) = with(Fault::Redirect(Endpoint::Any));
+        assert_eq!(result.unwrap().status(), 307);
+        assert_eq!(provider.with(|provider| provider.requests("/dev/elsewhere/jwks")), 0);
+    }
+
+    #[test]
+    fn roots_that_are_none_are_a_bad_setting() {
+        assert!(Ureq::with_extra_roots(Some(b"nothing")).is_err());
+        let broken = b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
+        assert!(Ureq::with_extra_roots(Some(broken)).is_err());
+    }
 }

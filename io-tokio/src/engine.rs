@@ -62,7 +62,8 @@ impl Oidc {
     }
 
     async fn send(&self, fetch: Fetch) -> FetchResult {
-        let span = tracing::debug_span!("fetch", purpose = fetch.purpose.name(), host = fetch.request.uri().host());
+        let span =
+            tracing::debug_span!("fetch", purpose = fetch.purpose.name(), host = fetch.request.uri().host());
         let started = Instant::now();
         let result = self.transport.send(fetch).instrument(span.clone()).await;
         let status = result.as_ref().map(|response| response.status().as_u16());

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use oidc_core::error::ConfigError;
 use oidc_core::{Client, Config, ConfigBuilder, Guard};
 
+use crate::Oidc;
 use crate::engine::{SessionStore, SystemEntropy, Transport};
 use crate::transport::Reqwest;
-use crate::Oidc;
 
 /// What an [`Oidc`] is built from.
 pub struct Builder {
@@ -92,7 +92,8 @@ impl Builder {
             None => Arc::new(Reqwest::with_extra_roots(self.extra_roots.as_deref())?),
         };
         let client = Client::new(config, Arc::new(SystemEntropy));
-        let guard = Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
+        let guard =
+            Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
         Ok(Oidc { guard, transport, store: self.store })
     }
 }

@@ -25,7 +25,8 @@ impl Reqwest {
     /// Trusts the platform's roots, and these.
     pub(crate) fn with_extra_roots(pem: Option<&[u8]>) -> Result<Self, ConfigError> {
         let wrong = |problem: String| ConfigError::new("ca_file", problem);
-        let roots = pem.map(Certificate::from_pem_bundle).transpose().map_err(|error| wrong(error.to_string()))?;
+        let roots =
+            pem.map(Certificate::from_pem_bundle).transpose().map_err(|error| wrong(error.to_string()))?;
         if roots.as_ref().is_some_and(Vec::is_empty) {
             return Err(wrong("holds no PEM certificate".to_owned()));
         }
@@ -40,7 +41,9 @@ impl Reqwest {
         let asked = request.url().clone();
         let mut response = self.client.execute(request).await.map_err(failed)?;
         if *response.url() != asked {
-            return Err(FetchError::Failed("the HTTP client followed a redirect, which it must not".to_owned()));
+            return Err(FetchError::Failed(
+                "the HTTP client followed a redirect, which it must not".to_owned(),
+            ));
         }
         let mut answer = http::Response::new(Vec::new());
         *answer.status_mut() = response.status();
@@ -75,4 +78,90 @@ fn failed(error: reqwest::Error) -> FetchError {
         source = cause.source();
     }
     FetchError::Failed(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use oidc_core::step::Purpose;
+    use oidc_dev_provider::{Delivery, DevProvider, Endpoint, Fault, Running};
+
+    use super::*;
+
+    async fn fetch(url: String) -> (FetchResult, Duration) {
+        let request = http::Request::get(url).body(Vec::new()).unwrap();
+        let timeout = Duration::from_millis(400);
+        let fetch = Fetch { request, purpose: Purpose::Keys, max_body: 20_000, timeout, shared: false };
+        let started = Instant::now();
+        let result = Reqwest::with_extra_roots(None).unwrap().send(fetch).await;
+        (result, started.elapsed())
+    }
+
+    async fn with(fault: Fault) -> (FetchResult, Duration, Running) {
+        let provider = DevProvider::serve("127.0.0.1:0").unwrap();
+        provider.with(|provider| provider.set_fault(Some(fault)));
+        let (result, elapsed) = fetch(format!("{}/jwks", provider.issuer())).await;
+        (result, elapsed, provider)
+    }
+
+    #[tokio::test]
+    async fn an_answer_comes_whole_with_its_status() {
+        let (result, _, _provider) = with(Fault::EmptyKeys).await;
+        assert_eq!(result.unwrap().body(), br#"{"keys":[]}"#);
+        let (result, _, _provider) = with(Fault::Status(Endpoint::Any, 503)).await;
+        assert_eq!(result.unwrap().status(), 503);
+    }
+
+    #[tokio::test]
+    async fn the_time_holds_whatever_the_other_side_does() {
+        for delivery in [Delivery::Hang, Delivery::Drip] {
+            let (result, elapsed, _provider) = with(Fault::Deliver(Endpoint::Any, delivery)).await;
+            assert_eq!(result.unwrap_err(), FetchError::Timeout, "{delivery:?}");
+            assert!(elapsed < Duration::from_secs(1), "{delivery:?} took {elapsed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_body_cap_holds_whatever_the_other_side_sends() {
+        for fault in [Fault::Deliver(Endpoint::Any, Delivery::Endless), Fault::TooManyKeys] {
+            let (result, elapsed, _provider) = with(fault.clone()).await;
+            assert_eq!(result.unwrap_err(), FetchError::TooLarge, "{fault:?} after {elapsed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broken_exchange_is_a_failure() {
+        for delivery in [Delivery::Reset, Delivery::Cut] {
+            let (result, ..) = with(Fault::Deliver(Endpoint::Any, delivery)).await;
+            assert!(matches!(result, Err(FetchError::Failed(_))), "{delivery:?}: {result:?}");
+        }
+        let (result, _) = fetch("http://127.0.0.1:1/".into()).await;
+        assert!(matches!(result, Err(FetchError::Failed(_))), "{result:?}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_not_followed() {
+        let (result, _, provider) = with(Fault::Redirect(Endpoint::Any)).await;
+        assert_eq!(result.unwrap().status(), 307);
+        assert_eq!(provider.with(|provider| provider.requests("/dev/elsewhere/jwks")), 0);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_follows_redirects_is_caught() {
+        let provider = DevProvider::serve("127.0.0.1:0").unwrap();
+        provider.with(|provider| provider.set_fault(Some(Fault::Redirect(Endpoint::Any))));
+        let request = http::Request::get(format!("{}/jwks", provider.issuer())).body(Vec::new()).unwrap();
+        let timeout = Duration::from_secs(5);
+        let fetch = Fetch { request, purpose: Purpose::Keys, max_body: 20_000, timeout, shared: false };
+        let result = Reqwest::new(Client::new()).send(fetch).await;
+        assert!(matches!(result, Err(FetchError::Failed(text)) if text.contains("redirect")));
+    }
+
+    #[test]
+    fn roots_that_are_none_are_a_bad_setting() {
+        assert!(Reqwest::with_extra_roots(Some(b"nothing")).is_err());
+        let broken = b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
+        assert!(Reqwest::with_extra_roots(Some(broken)).is_err());
+    }
 }

@@ -1,8 +1,8 @@
 //! Answers that the guard gives itself: refusals as JSON or as a page, redirects, and their headers.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, VARY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use url::form_urlencoded;
@@ -51,19 +51,20 @@ impl Answer {
     }
 
     pub(super) fn page(status: StatusCode, page: &Page<'_>) -> Self {
-        const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+        const POLICY: &str =
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
         Self::new(status, "text/html; charset=utf-8", page.html())
             .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
             .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
     }
 
     /// A refusal of credentials: JSON unless a person reads it.
-    pub(super) fn refusal(incoming: &Incoming<'_>, error: Error) -> Self {
+    pub(super) fn refusal(incoming: &Incoming<'_>, error: &Error) -> Self {
         Self::refusal_as(Shape::of(incoming), error)
     }
 
-    pub(super) fn refusal_as(shape: Shape, error: Error) -> Self {
-        Self::failure_as(shape, &error, "/")
+    pub(super) fn refusal_as(shape: Shape, error: &Error) -> Self {
+        Self::failure_as(shape, error, "/")
     }
 
     /// A sign-in that failed; the person can start again and still gets where they wanted.
@@ -80,14 +81,20 @@ impl Answer {
             }
             Shape::Page => {
                 let (title, text) = explain(error);
-                let query = form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
+                let query = form_urlencoded::Serializer::new(String::new())
+                    .append_pair("return_to", return_to)
+                    .finish();
                 let again = format!("{LOGIN}?{query}");
                 let link = (again.as_str(), "try-again", "Start again");
                 Self::page(error.status(), &Page { title, text, link, code: Some(error.code()) })
             }
         };
-        let retry = error.retry_after().and_then(|wait| HeaderValue::try_from(wait.as_secs().max(1).to_string()).ok());
-        answer.optional(WWW_AUTHENTICATE, bearer::challenge(error).filter(|_| error.status() != 503)).optional(RETRY_AFTER, retry)
+        let retry = error
+            .retry_after()
+            .and_then(|wait| HeaderValue::try_from(wait.as_secs().max(1).to_string()).ok());
+        answer
+            .optional(WWW_AUTHENTICATE, bearer::challenge(error).filter(|_| error.status() != 503))
+            .optional(RETRY_AFTER, retry)
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -122,7 +129,8 @@ pub(super) fn with_cookies(cookies: Vec<HeaderValue>) -> Vec<(HeaderName, Header
     if cookies.is_empty() {
         return Vec::new();
     }
-    let caching = [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, HeaderValue::from_static("cookie"))];
+    let caching =
+        [(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, HeaderValue::from_static("cookie"))];
     cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)).chain(caching).collect()
 }
 

@@ -10,7 +10,9 @@ use super::{Browser, Guard, Incoming, Verdict};
 use crate::config::ResponseMode;
 use crate::cookie::{Jar, Purpose};
 use crate::error::{CallbackError, Error, RequestError};
-use crate::login::{Callback, LOGIN_LIFETIME, LoginOptions, LoginState, MAX_CALLBACK_FORM, MAX_CALLBACK_QUERY, login_id};
+use crate::login::{
+    Callback, LOGIN_LIFETIME, LoginOptions, LoginState, MAX_CALLBACK_FORM, MAX_CALLBACK_QUERY, login_id,
+};
 use crate::session::Session;
 use crate::step::Step;
 use crate::time::UnixTime;
@@ -19,7 +21,12 @@ use crate::time::UnixTime;
 const MAX_LOGINS: usize = 8;
 
 impl Guard {
-    pub(super) fn start_sign_in(&self, browser: &Arc<Browser>, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+    pub(super) fn start_sign_in(
+        &self,
+        browser: &Arc<Browser>,
+        incoming: Incoming<'_>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
         if incoming.method != Method::GET {
             return Step::Done(Answer::failure(&incoming, &RequestError::Method("GET").into(), "/").into());
         }
@@ -27,7 +34,7 @@ impl Guard {
             .find(|(name, _)| name == "return_to")
             .map(|(_, value)| value.into_owned());
         let jar = incoming.cookies();
-        self.send_to_provider(browser, &jar, incoming, wanted.unwrap_or_default(), now)
+        self.send_to_provider(browser, &jar, incoming, &wanted.unwrap_or_default(), now)
     }
 
     pub(super) fn send_to_provider(
@@ -35,10 +42,10 @@ impl Guard {
         browser: &Arc<Browser>,
         jar: &Jar,
         incoming: Incoming<'_>,
-        return_to: String,
+        return_to: &str,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let return_to = browser.return_to(&return_to);
+        let return_to = browser.return_to(return_to);
         let options = LoginOptions { return_to: Some(return_to.clone()), ..LoginOptions::default() };
         let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
         let surplus = browser.surplus_logins(jar, now);
@@ -54,14 +61,29 @@ impl Guard {
         })
     }
 
-    fn login_cookie(&self, browser: &Browser, login: &LoginState, now: UnixTime) -> Result<HeaderValue, Error> {
+    fn login_cookie(
+        &self,
+        browser: &Browser,
+        login: &LoginState,
+        now: UnixTime,
+    ) -> Result<HeaderValue, Error> {
         let payload = serde_json::to_vec(login).map_err(|_| crate::error::UsageError::SessionTooLarge)?;
-        let sealed = browser.seals.seal(Purpose::Login, &payload, now.saturating_add(LOGIN_LIFETIME), self.client.entropy())?;
+        let sealed = browser.seals.seal(
+            Purpose::Login,
+            &payload,
+            now.saturating_add(LOGIN_LIFETIME),
+            self.client.entropy(),
+        )?;
         browser.cookies.set(&browser.cookies.login(&login.id()), &sealed, LOGIN_LIFETIME)
     }
 
     /// The callback. Only a GET or POST that was configured redeems anything, and every outcome removes the login cookie.
-    pub(super) fn finish_sign_in(&self, browser: &Arc<Browser>, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+    pub(super) fn finish_sign_in(
+        &self,
+        browser: &Arc<Browser>,
+        incoming: Incoming<'_>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
         let callback = match read_callback(browser, &incoming) {
             Ok(callback) => callback,
             Err(error) => return Step::Done(Answer::failure(&incoming, &error, "/").into()),
@@ -77,14 +99,21 @@ impl Guard {
         self.signed_in(login, callback, now).map(now, move |session| {
             let done = browser.clear([name]);
             match session.and_then(|session| browser.session_cookies(&this.client, &session, &jar, now)) {
-                Ok(cookies) => Answer::redirect(&return_to).cookies(cookies.into_iter().chain(done).collect()).into(),
+                Ok(cookies) => {
+                    Answer::redirect(&return_to).cookies(cookies.into_iter().chain(done).collect()).into()
+                }
                 Err(error) => Answer::failure_as(shape, &error, &return_to).cookies(done).into(),
             }
         })
     }
 
     /// The session of a sign-in, with what userinfo adds if that is wanted and there.
-    fn signed_in(&self, login: LoginState, callback: Callback, now: UnixTime) -> Step<Result<Session, Error>> {
+    fn signed_in(
+        &self,
+        login: LoginState,
+        callback: Callback,
+        now: UnixTime,
+    ) -> Step<Result<Session, Error>> {
         let this = self.clone();
         self.client.finish_login(login, callback, now).and_then(now, move |session, now| {
             if !this.client.has_userinfo(now) {

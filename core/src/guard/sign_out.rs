@@ -23,7 +23,12 @@ const RETURN_LIFETIME: Duration = Duration::from_secs(600);
 impl Guard {
     /// Ends the session here at once, and sends the browser to the provider to end it there. That the provider cannot be
     /// asked keeps nobody signed in here.
-    pub(super) fn sign_out(&self, browser: &Arc<Browser>, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+    pub(super) fn sign_out(
+        &self,
+        browser: &Arc<Browser>,
+        incoming: Incoming<'_>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
         if let Err(error) = browser.check_sign_out(&incoming) {
             return Step::Done(Answer::failure(&incoming, &error.into(), "/").into());
         }
@@ -60,7 +65,8 @@ impl Guard {
     ) -> Answer {
         let until = now.saturating_add(RETURN_LIFETIME);
         let sealed = browser.seals.seal(Purpose::Logout, state.as_bytes(), until, self.client.entropy());
-        let cookie = sealed.and_then(|sealed| browser.cookies.set(&browser.cookies.logout(), &sealed, RETURN_LIFETIME));
+        let cookie = sealed
+            .and_then(|sealed| browser.cookies.set(&browser.cookies.logout(), &sealed, RETURN_LIFETIME));
         match cookie {
             Ok(cookie) => {
                 cookies.push(cookie);
@@ -80,7 +86,9 @@ impl Guard {
         let name = browser.cookies.logout();
         let awaited = jar.all(&name).find_map(|value| browser.seals.open(Purpose::Logout, value, now));
         let confirmed = match (awaited, state) {
-            (Some(awaited), Some(state)) => std::str::from_utf8(&awaited.payload).is_ok_and(|awaited| equal(awaited, &state)),
+            (Some(awaited), Some(state)) => {
+                std::str::from_utf8(&awaited.payload).is_ok_and(|awaited| equal(awaited, &state))
+            }
             _ => false,
         };
         let text = if confirmed {
@@ -102,6 +110,10 @@ impl Browser {
         if incoming.method != Method::POST {
             return Err(RequestError::Method("POST"));
         }
-        if incoming.header("origin").as_deref() == Some(&self.origin) { Ok(()) } else { Err(RequestError::OriginMismatch) }
+        if incoming.header("origin").as_deref() == Some(&self.origin) {
+            Ok(())
+        } else {
+            Err(RequestError::OriginMismatch)
+        }
     }
 }

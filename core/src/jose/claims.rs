@@ -195,7 +195,10 @@ fn text(object: &Object<'_>, name: &'static str) -> Result<Option<String>, Token
 /// One string or an array of strings; none at all is left to whoever requires one.
 fn audiences(object: &Object<'_>) -> Result<Vec<String>, TokenError> {
     if object.raw("aud").is_some_and(|raw| raw.starts_with('[')) {
-        return object.get("aud").map(Option::unwrap_or_default).map_err(|WrongType| TokenError::ClaimInvalid("aud"));
+        return object
+            .get("aud")
+            .map(Option::unwrap_or_default)
+            .map_err(|WrongType| TokenError::ClaimInvalid("aud"));
     }
     text(object, "aud").map(|aud| aud.into_iter().collect())
 }

@@ -87,7 +87,9 @@ impl Header {
     pub(crate) fn is_type(&self, media_type: &str) -> bool {
         self.typ.as_deref().is_some_and(|typ| {
             let short = match typ.get(..12) {
-                Some(prefix) if prefix.eq_ignore_ascii_case("application/") => typ.get(12..).unwrap_or_default(),
+                Some(prefix) if prefix.eq_ignore_ascii_case("application/") => {
+                    typ.get(12..).unwrap_or_default()
+                }
                 _ => typ,
             };
             short.eq_ignore_ascii_case(media_type)

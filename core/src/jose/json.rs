@@ -162,7 +162,11 @@ struct Nested<'b> {
 impl Nested<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let depth = self.depth.saturating_add(1);
-        if depth > MAX_DEPTH { Err(self.budget.refuse(Malformation::TooDeep)) } else { Ok(Self { depth, ..self }) }
+        if depth > MAX_DEPTH {
+            Err(self.budget.refuse(Malformation::TooDeep))
+        } else {
+            Ok(Self { depth, ..self })
+        }
     }
 }
 
@@ -302,7 +306,8 @@ mod tests {
         for text in ["", "{", "{}x", "{}{}", "\u{feff}{}", "{'a':1}", r#"{"a":1,}"#, r#"{"a":01}"#] {
             assert!(matches!(parse(text), Err(Malformation::Json { .. })), "{text}");
         }
-        for text in [r#"{"a":NaN}"#, r#"{"a":"\ud800"}"#, r#"{"a":["\ud800"]}"#, r#"{"\udc00":1}"#, "{/**/}"] {
+        for text in [r#"{"a":NaN}"#, r#"{"a":"\ud800"}"#, r#"{"a":["\ud800"]}"#, r#"{"\udc00":1}"#, "{/**/}"]
+        {
             assert!(matches!(parse(text), Err(Malformation::Json { .. })), "{text}");
         }
         for text in ["[]", "1", "null", r#""{}""#, "true"] {

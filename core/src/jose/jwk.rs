@@ -115,7 +115,8 @@ impl KeySet {
 
     /// Checks the signature by the keys that fit the header, at most four of them.
     pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<(), TokenError> {
-        let mut fitting = self.keys.iter().filter(|key| key.fits(&token.header)).take(MAX_CANDIDATES).peekable();
+        let mut fitting =
+            self.keys.iter().filter(|key| key.fits(&token.header)).take(MAX_CANDIDATES).peekable();
         if fitting.peek().is_none() {
             return Err(TokenError::UnknownKey);
         }
@@ -175,7 +176,8 @@ impl Key {
 fn purpose(jwk: &Object<'_>) -> Result<Option<Algorithm>, SkipReason> {
     let usage = string(jwk, "use")?;
     let operations: Option<Vec<String>> = jwk.get("key_ops").map_err(|WrongType| SkipReason::Malformed)?;
-    let verifies = operations.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
+    let verifies =
+        operations.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
     if usage.is_some_and(|usage| usage != "sig") || !verifies {
         return Err(SkipReason::Purpose);
     }
@@ -204,7 +206,8 @@ fn check_modulus(n: &[u8]) -> Result<(), SkipReason> {
 }
 
 fn check_exponent(e: &[u8]) -> Result<(), SkipReason> {
-    let value = if e.len() > 8 { u64::MAX } else { e.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)) };
+    let value =
+        if e.len() > 8 { u64::MAX } else { e.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)) };
     if EXPONENTS.contains(&value) && value % 2 == 1 { Ok(()) } else { Err(SkipReason::Exponent) }
 }
 

@@ -16,9 +16,9 @@ pub(crate) use claims::Registered;
 pub(crate) use compact::Compact;
 pub use compact::MAX_TOKEN;
 pub use jwk::{KeySet, KeySetError, MAX_KEYS, SkipReason, SkippedKey};
-pub use verify::{PreparedKey, RsaComponents, Verifier};
 #[cfg(feature = "rsa")]
 pub use verify::RustCrypto;
+pub use verify::{PreparedKey, RsaComponents, Verifier};
 
 /// The signature algorithms of [RFC 7518 section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3).
 ///

@@ -1,6 +1,11 @@
 //! A world without sockets: the dev provider, a guard, a browser, and a clock that tests move.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    reason = "each test file uses its own part of it"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +16,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use oidc_core::step::{Fetch, FetchError, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
 use oidc_core::time::UnixTime;
 use oidc_core::{
-    Client, Config, ConfigBuilder, EntropyFailed, EntropySource, Guard, Identity, Incoming, Secret, Step, Verdict,
+    Client, Config, ConfigBuilder, EntropyFailed, EntropySource, Guard, Identity, Incoming, Secret, Step,
+    Verdict,
 };
 use oidc_dev_provider::{AccessTokenRequest, Delivery, DevClient, DevProvider};
 
@@ -146,7 +152,8 @@ impl World {
 
     /// A token of the provider for this application, good for an hour.
     pub fn access_token(&mut self) -> String {
-        let request = AccessTokenRequest { client_id: "web".into(), audience: "web".into(), ..Default::default() };
+        let request =
+            AccessTokenRequest { client_id: "web".into(), audience: "web".into(), ..Default::default() };
         self.provider.access_token(request, self.now.as_secs())
     }
 
@@ -205,7 +212,8 @@ impl Ask {
 
     /// A person is loading a page.
     pub fn page(self) -> Self {
-        self.header("accept", "text/html,application/xhtml+xml,*/*;q=0.8").header("sec-fetch-mode", "navigate")
+        self.header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+            .header("sec-fetch-mode", "navigate")
     }
 
     /// The application asks for an identity.
@@ -226,7 +234,9 @@ pub struct Answer {
 impl Answer {
     fn of(verdict: Verdict) -> Self {
         match verdict {
-            Verdict::Allow { identity, headers } => Self { status: None, identity, headers, body: String::new() },
+            Verdict::Allow { identity, headers } => {
+                Self { status: None, identity, headers, body: String::new() }
+            }
             Verdict::Reply { status, headers, body } => {
                 Self { status: Some(status), identity: None, headers, body: String::from_utf8(body).unwrap() }
             }
@@ -234,7 +244,11 @@ impl Answer {
     }
 
     pub fn all(&self, name: &str) -> Vec<&str> {
-        self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.to_str().unwrap()).collect()
+        self.headers
+            .iter()
+            .filter(|(found, _)| found == name)
+            .map(|(_, value)| value.to_str().unwrap())
+            .collect()
     }
 
     pub fn header(&self, name: &str) -> &str {
@@ -274,7 +288,8 @@ pub struct Browser {
 
 impl Browser {
     pub fn ask(&mut self, world: &mut World, ask: Ask) -> Answer {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let ask = if cookies.is_empty() { ask } else { ask.header("cookie", &cookies.join("; ")) };
         let answer = world.ask(ask);
         for cookie in answer.all("set-cookie") {
