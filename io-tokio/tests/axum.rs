@@ -1,0 +1,30 @@
+//! An axum server, over real sockets.
+#![cfg(feature = "axum")]
+
+use axum::routing::get;
+use axum::{Json, Router};
+use oidc_tokio::Builder;
+use oidc_tokio::axum::Identity;
+use tokio::net::TcpListener;
+
+#[path = "../../tests/over_sockets.rs"]
+mod over_sockets;
+
+/// Serves on a free port until the test process ends. The settings may depend on the origin.
+fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
+    let application = Router::new()
+        .route("/", get(home))
+        .route("/profile", get(async |me: Identity| me.sub().to_owned()))
+        .route("/api/whoami", get(async |me: Identity| Json(me.0)))
+        .layer(oidc.layer());
+    std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, application).await }));
+    origin
+}
+
+async fn home(visitor: Option<Identity>) -> String {
+    visitor.map_or("nobody".into(), |me| me.sub().to_owned())
+}
