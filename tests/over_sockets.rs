@@ -59,7 +59,8 @@ impl World {
     fn send(&mut self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         let ours = url.starts_with(&self.origin);
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if ours && !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }
@@ -92,7 +93,7 @@ impl World {
     fn callback(&mut self) -> String {
         let redirect = self.get("/profile");
         assert_eq!(redirect.status, 303, "{}", redirect.body);
-        let answer = self.send("GET", &redirect.header("location").to_owned(), &[], "");
+        let answer = self.send("GET", redirect.header("location"), &[], "");
         answer.header("location").to_owned()
     }
 
@@ -142,9 +143,10 @@ fn a_person_signs_in_is_recognised_and_signs_out() {
 fn a_person_signs_in_by_form_post() {
     let mut world = World::with(&[("OIDC_RESPONSE_MODE", "form_post")]);
     let redirect = world.get("/profile");
-    let page = world.send("GET", &redirect.header("location").to_owned(), &[], "");
+    let page = world.send("GET", redirect.header("location"), &[], "");
     let field = |name: &str| {
-        let input = page.body.split("<input").find(|input| input.contains(&format!("name=\"{name}\""))).unwrap();
+        let input =
+            page.body.split("<input").find(|input| input.contains(&format!("name=\"{name}\""))).unwrap();
         input.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
     };
     let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -255,16 +257,22 @@ fn a_bearer_token_is_judged_in_the_same_words_everywhere() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_request"));
 
     let (signed, signature) = good.rsplit_once('.').unwrap();
-    let tampered = format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
+    let tampered =
+        format!("{signed}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
     let mint = |claims: serde_json::Value| {
         let extra = claims.as_object().unwrap().clone();
-        world.provider.with(|provider| provider.access_token(AccessTokenRequest { extra, ..Default::default() }, 1))
+        world
+            .provider
+            .with(|provider| provider.access_token(AccessTokenRequest { extra, ..Default::default() }, 1))
     };
     let unknown_kid = world.provider.with(|provider| {
         let header = json!({"alg": "RS256", "typ": "at+jwt", "kid": "made-up"});
         let issuer = provider.issuer().to_owned();
-        provider.sign(&header, &json!({"iss": issuer, "aud": "demo-client", "sub": "ada", "exp": 4_102_444_800_u64,
-            "iat": 1, "jti": "1", "client_id": "demo-client"}))
+        provider.sign(
+            &header,
+            &json!({"iss": issuer, "aud": "demo-client", "sub": "ada", "exp": 4_102_444_800_u64,
+            "iat": 1, "jti": "1", "client_id": "demo-client"}),
+        )
     });
     for (token, code) in [
         ("junk".to_owned(), "malformed"),
@@ -278,7 +286,8 @@ fn a_bearer_token_is_judged_in_the_same_words_everywhere() {
     ] {
         let answer = world.whoami(&token);
         assert_eq!((answer.status, answer.body.as_str()), (401, format!(r#"{{"error":"{code}"}}"#).as_str()));
-        let challenge = format!("Bearer realm=\"oidc\", error=\"invalid_token\", error_description=\"{code}\"");
+        let challenge =
+            format!("Bearer realm=\"oidc\", error=\"invalid_token\", error_description=\"{code}\"");
         assert_eq!(answer.header("www-authenticate"), challenge);
         assert_eq!(answer.header("content-type"), "application/json");
         assert_eq!(answer.header("cache-control"), "no-store");

@@ -9,7 +9,7 @@ mod sign_out;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::client::Client;
 use crate::config::ResponseMode;
@@ -361,6 +361,15 @@ impl Browser {
     }
 }
 
+impl<'a> Incoming<'a> {
+    /// A request of the `http` crate, without its body.
+    #[must_use]
+    pub fn of(head: &'a http::request::Parts) -> Self {
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        Self { method: &head.method, target, headers: &head.headers, body: None, presented: None }
+    }
+}
+
 impl Incoming<'_> {
     fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
@@ -413,6 +422,19 @@ impl Incoming<'_> {
 }
 
 impl Verdict {
+    /// The guard's own answer; one that lets through is none, and becomes an empty 204.
+    #[must_use]
+    pub fn into_response(self) -> Response<Vec<u8>> {
+        let (status, headers, body) = match self {
+            Self::Reply { status, headers, body } => (status, headers, body),
+            Self::Allow { headers, .. } => (StatusCode::NO_CONTENT, headers, Vec::new()),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().extend(headers);
+        response
+    }
+
     fn allow(identity: Identity) -> Self {
         Self::Allow { identity: Some(identity), headers: Vec::new() }
     }

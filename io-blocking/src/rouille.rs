@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use http::Method;
+use http::{HeaderName, HeaderValue, Method};
 use oidc_core::{Headers, Identity, Incoming, Verdict};
 use rouille::{Request, Response};
 
@@ -44,10 +44,8 @@ impl Oidc {
         match self.check(incoming) {
             Verdict::Allow { identity, headers } => {
                 let response = application(Visitor { identity });
-                with_headers(
-                    response.unwrap_or_else(|IdentityRequired| answer(self.require(incoming))),
-                    headers,
-                )
+                let response = response.unwrap_or_else(|IdentityRequired| answer(self.require(incoming)));
+                with_headers(response, headers.iter().map(|(name, value)| (name, value)))
             }
             reply @ Verdict::Reply { .. } => answer(reply),
         }
@@ -62,16 +60,15 @@ fn read_body(request: &Request, limit: usize) -> Vec<u8> {
 }
 
 fn answer(verdict: Verdict) -> Response {
-    match verdict {
-        Verdict::Reply { status, headers, body } => {
-            let response = Response { headers: Vec::new(), ..Response::from_data("", body) };
-            with_headers(response.with_status_code(status.as_u16()), headers)
-        }
-        Verdict::Allow { .. } => Response::empty_204(),
-    }
+    let (head, body) = verdict.into_response().into_parts();
+    let response = Response { headers: Vec::new(), ..Response::from_data("", body) };
+    with_headers(response.with_status_code(head.status.as_u16()), &head.headers)
 }
 
-fn with_headers(mut response: Response, headers: Vec<(http::HeaderName, http::HeaderValue)>) -> Response {
+fn with_headers<'h>(
+    mut response: Response,
+    headers: impl IntoIterator<Item = (&'h HeaderName, &'h HeaderValue)>,
+) -> Response {
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         response.headers.push((Cow::Owned(name.as_str().to_owned()), Cow::Owned(value)));

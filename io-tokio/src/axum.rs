@@ -7,9 +7,9 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
-use oidc_core::Verdict;
+use oidc_core::{Incoming, Verdict};
 
-use crate::tower::{Visitor, answer, incoming};
+use crate::tower::Visitor;
 
 /// Who sent the request. Without a good token or a session, the handler is not called: the person is sent to sign in, or
 /// the caller gets 401. An `Option<Identity>` calls the handler in any case.
@@ -28,13 +28,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let visitor = visitor(parts)?;
+        let visitor: Visitor = parts.extensions.get().cloned().ok_or_else(|| unprotected(parts))?;
         if let Some(identity) = visitor.identity {
             return Ok(Self(identity));
         }
-        match visitor.oidc.require(incoming(parts, &visitor.target, None)).await {
+        match visitor.oidc.require(Incoming { target: &visitor.target, ..Incoming::of(parts) }).await {
             Verdict::Allow { identity: Some(identity), .. } => Ok(Self(identity)),
-            reply => Err(answer(reply)),
+            reply => Err(reply.into_response().map(Body::from)),
         }
     }
 }
@@ -43,16 +43,15 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Response> {
-        Ok(visitor(parts)?.identity.map(Self))
+        let visitor: &Visitor = parts.extensions.get().ok_or_else(|| unprotected(parts))?;
+        Ok(visitor.identity.clone().map(Self))
     }
 }
 
-/// What the layer left. A route without it is a mistake of the application's, and closed rather than open.
-fn visitor(parts: &Parts) -> Result<Visitor, Response> {
-    parts.extensions.get().cloned().ok_or_else(|| {
-        tracing::error!(path = parts.uri.path(), "this route is not behind `oidc.layer()`");
-        let mut response = Response::new(Body::from("This route is not set up: see the server's log.\n"));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    })
+/// A route without the layer is a mistake of the application's, and closed rather than open.
+fn unprotected(parts: &Parts) -> Response {
+    tracing::error!(path = parts.uri.path(), "this route is not behind `oidc.layer()`");
+    let mut response = Response::new(Body::from("This route is not set up: see the server's log.\n"));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
 }

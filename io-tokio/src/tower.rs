@@ -1,8 +1,6 @@
 //! A layer for any tower service: it answers sign-in, callback, sign-out and bad credentials, and passes on the rest.
 
-use std::error::Error;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
@@ -10,7 +8,9 @@ use oidc_core::{Identity, Incoming, Verdict};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::Oidc;
+use crate::{Oidc, Running};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts an [`Oidc`] in front of a service; made by [`Oidc::layer`].
 #[derive(Clone)]
@@ -53,14 +53,14 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
-    B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     R: From<Vec<u8>> + Send,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future = Running<Result<Self::Response, Self::Error>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
@@ -71,17 +71,19 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-            let limit = oidc.guard.body_limit(&incoming(&head, &target, None));
+            let limit = oidc.guard.body_limit(&Incoming::of(&head));
             let verdict = match limit {
                 Some(limit) => {
-                    let body = Limited::new(std::pin::pin!(body), limit + 1).collect().await;
-                    let body = body.map_or_else(|_| vec![0; limit + 1], |body| body.to_bytes().to_vec());
-                    return Ok(answer(oidc.check(incoming(&head, &target, Some(&body))).await));
+                    let body = read_body(body, limit).await;
+                    let verdict = oidc.check(Incoming { body: Some(&body), ..Incoming::of(&head) }).await;
+                    return Ok(verdict.into_response().map(R::from));
                 }
-                None => oidc.check(incoming(&head, &target, None)).await,
+                None => oidc.check(Incoming::of(&head)).await,
             };
-            let Verdict::Allow { identity, headers } = verdict else { return Ok(answer(verdict)) };
+            let Verdict::Allow { identity, headers } = verdict else {
+                return Ok(verdict.into_response().map(R::from));
+            };
+            let target = Incoming::of(&head).target.to_owned();
             let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(Visitor { identity, oidc, target });
             let mut response = inner.call(request).await?;
@@ -91,24 +93,8 @@ where
     }
 }
 
-/// A request's head as the guard sees it.
-pub(crate) fn incoming<'a>(
-    head: &'a http::request::Parts,
-    target: &'a str,
-    body: Option<&'a [u8]>,
-) -> Incoming<'a> {
-    Incoming { method: &head.method, target, headers: &head.headers, body, presented: None }
-}
-
-/// A verdict that is an answer.
-pub(crate) fn answer<R: From<Vec<u8>>>(verdict: Verdict) -> Response<R> {
-    match verdict {
-        Verdict::Reply { status, headers, body } => {
-            let mut response = Response::new(R::from(body));
-            *response.status_mut() = status;
-            response.headers_mut().extend(headers);
-            response
-        }
-        Verdict::Allow { .. } => Response::new(R::from(Vec::new())),
-    }
+/// The body, or what is one byte too long if it is; one that breaks off is as good as that.
+async fn read_body<B: http_body::Body<Error: Into<BoxError>>>(body: B, limit: usize) -> Vec<u8> {
+    let read = Limited::new(std::pin::pin!(body), limit).collect().await;
+    read.map_or_else(|_| vec![0; limit + 1], |body| body.to_bytes().to_vec())
 }
