@@ -1,0 +1,378 @@
+//! From settings to a [`Config`]: defaults, variables, and every check.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{ClientAuth, Config, Issuer, Registration, ResponseMode, SessionSettings, is_loopback};
+use crate::error::ConfigError;
+use crate::jose::{Algorithm, base64url};
+use crate::secret::Secret;
+use crate::token::{AccessToken, TokenRules};
+
+/// Settings on their way to a [`Config`]; nothing is checked before [`build`](Self::build).
+#[derive(Debug, Clone)]
+pub struct ConfigBuilder {
+    issuer: String,
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    client_auth: Option<ClientAuth>,
+    redirect_uri: Option<String>,
+    scopes: String,
+    response_mode: ResponseMode,
+    userinfo: bool,
+    bearer: Vec<AccessToken>,
+    audience: Option<String>,
+    algorithms: Vec<Algorithm>,
+    leeway: Duration,
+    session: SessionSettings,
+    cookie_secrets: Vec<String>,
+    api_paths: Vec<String>,
+}
+
+impl ConfigBuilder {
+    pub(super) fn new(issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            client_id: None,
+            client_secret: None,
+            client_auth: None,
+            redirect_uri: None,
+            scopes: "openid profile email".to_owned(),
+            response_mode: ResponseMode::Query,
+            userinfo: true,
+            bearer: vec![AccessToken::AtJwt],
+            audience: None,
+            algorithms: vec![Algorithm::Rs256],
+            leeway: Duration::from_secs(60),
+            session: SessionSettings {
+                idle: Duration::from_secs(86_400),
+                absolute: Duration::from_secs(604_800),
+                keep_tokens: false,
+                in_store: false,
+            },
+            cookie_secrets: Vec::new(),
+            api_paths: vec!["/api/".to_owned()],
+        }
+    }
+
+    pub(super) fn client(mut self, client_id: &str, redirect_uri: &str) -> Self {
+        self.client_id = Some(client_id.to_owned());
+        self.redirect_uri = Some(redirect_uri.to_owned());
+        self
+    }
+
+    /// The client's secret. Without one it is a public client.
+    #[must_use]
+    pub fn client_secret(mut self, secret: Secret) -> Self {
+        self.client_secret = Some(secret);
+        self
+    }
+
+    /// How the client authenticates: basic with a secret and none without, unless set.
+    #[must_use]
+    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.client_auth = Some(client_auth);
+        self
+    }
+
+    /// The scopes to ask for, separated by spaces; `openid` must be one of them. Default: `openid profile email`.
+    #[must_use]
+    pub fn scopes(mut self, scopes: &str) -> Self {
+        scopes.clone_into(&mut self.scopes);
+        self
+    }
+
+    /// How the provider sends the browser back. Default: query.
+    #[must_use]
+    pub fn response_mode(mut self, response_mode: ResponseMode) -> Self {
+        self.response_mode = response_mode;
+        self
+    }
+
+    /// Whether a sign-in asks the userinfo endpoint too, where there is one, and adds its claims to the session; the ID
+    /// token's claims win. Default: yes.
+    #[must_use]
+    pub fn userinfo(mut self, userinfo: bool) -> Self {
+        self.userinfo = userinfo;
+        self
+    }
+
+    /// The kinds of bearer token taken. Default: `at+jwt`.
+    #[must_use]
+    pub fn bearer(mut self, kinds: &[AccessToken]) -> Self {
+        self.bearer = kinds.to_vec();
+        self
+    }
+
+    /// The audience required of bearer tokens. Default: the client ID.
+    #[must_use]
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.audience = Some(audience.to_owned());
+        self
+    }
+
+    /// The signature algorithms taken. Default: RS256.
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        self.algorithms = algorithms.to_vec();
+        self
+    }
+
+    /// How far clocks may be apart, 0..=300 seconds. Default: 60 seconds.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// How long a session lives without a request. Default: a day.
+    #[must_use]
+    pub fn session_idle(mut self, idle: Duration) -> Self {
+        self.session.idle = idle;
+        self
+    }
+
+    /// How long a session lives at most. Default: a week.
+    #[must_use]
+    pub fn session_absolute(mut self, absolute: Duration) -> Self {
+        self.session.absolute = absolute;
+        self
+    }
+
+    /// Whether a session keeps access and refresh token, for calls on the person's behalf. Default: no.
+    #[must_use]
+    pub fn keep_tokens(mut self, keep: bool) -> Self {
+        self.session.keep_tokens = keep;
+        self
+    }
+
+    /// Whether the driver has a session store, which then makes each sign-in single-use across all instances.
+    #[must_use]
+    pub fn session_store(mut self, in_store: bool) -> Self {
+        self.session.in_store = in_store;
+        self
+    }
+
+    /// The secrets that seal cookies, each at least 32 bytes, base64url. The first seals, all open.
+    /// Default: one made at start.
+    #[must_use]
+    pub fn cookie_secrets(mut self, secrets: &[String]) -> Self {
+        self.cookie_secrets = secrets.to_vec();
+        self
+    }
+
+    /// Prefixes of paths where a request without credentials is answered 401 and never sent to the provider.
+    /// Default: `/api/`.
+    #[must_use]
+    pub fn api_paths(mut self, prefixes: &[String]) -> Self {
+        self.api_paths = prefixes.to_vec();
+        self
+    }
+
+    /// See [`Config::from_vars`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that is missing or wrong.
+    pub fn from_vars(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let vars = Vars(&variable);
+        let issuer = vars.required("issuer")?;
+        let mut builder =
+            Self::new(&issuer).client(&vars.required("client_id")?, &vars.required("redirect_uri")?);
+        builder.client_secret = vars.optional("client_secret")?.map(Secret::new);
+        builder.client_auth = vars.parsed("client_auth", client_auth)?;
+        builder.audience = vars.optional("audience")?;
+        if let Some(scopes) = vars.optional("scopes")? {
+            builder.scopes = scopes;
+        }
+        if let Some(mode) = vars.parsed("response_mode", response_mode)? {
+            builder.response_mode = mode;
+        }
+        if let Some(kinds) = vars.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")? {
+            builder.bearer = kinds;
+        }
+        if let Some(algorithms) = vars.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
+            builder.algorithms = algorithms;
+        }
+        builder.leeway = vars.seconds("leeway")?.unwrap_or(builder.leeway);
+        builder.session.idle = vars.seconds("session_idle")?.unwrap_or(builder.session.idle);
+        builder.session.absolute = vars.seconds("session_absolute")?.unwrap_or(builder.session.absolute);
+        if let Some(secrets) = vars.optional("cookie_secret")? {
+            builder.cookie_secrets = secrets.split(',').map(str::to_owned).collect();
+        }
+        Ok(builder)
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first setting that is missing or wrong.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let issuer = Issuer::parse(&self.issuer)?;
+        let registration = self.registration()?;
+        let audience = match (&self.audience, &self.client_id) {
+            (Some(audience), _) => audience,
+            (None, Some(client_id)) => client_id,
+            (None, None) => return Err(ConfigError::new("audience", "is required")),
+        };
+        let rules = |rules: TokenRules| rules.algorithms(&self.algorithms)?.leeway(self.leeway);
+        let client_rules = |make: fn(&str, &str) -> Result<TokenRules, ConfigError>| {
+            self.client_id.as_deref().map(|client_id| make(&issuer.0, client_id).and_then(rules)).transpose()
+        };
+        Ok(Config {
+            registration,
+            id_rules: client_rules(TokenRules::id)?,
+            access_rules: rules(TokenRules::access(&issuer.0, audience)?.accept(&self.bearer)?)?,
+            logout_rules: client_rules(TokenRules::logout)?,
+            issuer,
+            algorithms: self.algorithms,
+            leeway: self.leeway,
+            session: session_settings(self.session)?,
+            cookie_secrets: self
+                .cookie_secrets
+                .iter()
+                .map(|text| cookie_secret(text))
+                .collect::<Result<_, _>>()?,
+            api_paths: self.api_paths,
+        })
+    }
+
+    fn registration(&self) -> Result<Option<Registration>, ConfigError> {
+        let (Some(client_id), Some(redirect_uri)) = (&self.client_id, &self.redirect_uri) else {
+            return Ok(None);
+        };
+        if client_id.is_empty() {
+            return Err(ConfigError::new("client_id", "is empty"));
+        }
+        if !self.scopes.split(' ').any(|scope| scope == "openid") {
+            return Err(ConfigError::new("scopes", "must contain openid"));
+        }
+        Ok(Some(Registration {
+            client_id: client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            client_auth: self.checked_client_auth()?,
+            redirect_uri: parse_redirect_uri(redirect_uri)?,
+            scopes: self.scopes.clone(),
+            response_mode: self.response_mode,
+            userinfo: self.userinfo,
+        }))
+    }
+
+    fn checked_client_auth(&self) -> Result<ClientAuth, ConfigError> {
+        match (self.client_auth, &self.client_secret) {
+            (_, Some(secret)) if secret.expose().is_empty() => {
+                Err(ConfigError::new("client_secret", "is empty"))
+            }
+            (Some(ClientAuth::Basic | ClientAuth::Post), None) => {
+                Err(ConfigError::new("client_secret", "is required by the chosen client_auth"))
+            }
+            (Some(ClientAuth::None), Some(_)) => Err(ConfigError::new(
+                "client_auth",
+                "is none, and there is a client_secret that would never be used",
+            )),
+            (Some(auth), _) => Ok(auth),
+            (None, Some(_)) => Ok(ClientAuth::Basic),
+            (None, None) => Ok(ClientAuth::None),
+        }
+    }
+}
+
+fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
+    let wrong = |problem: &str| ConfigError::new("redirect_uri", format!("{problem}: {text:?}"));
+    let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+    if url.fragment().is_some() || url.query().is_some() {
+        return Err(wrong("must have neither query nor fragment"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err(wrong("must be https; http is taken on loopback only")),
+    }
+}
+
+fn session_settings(session: SessionSettings) -> Result<SessionSettings, ConfigError> {
+    if session.idle.is_zero() {
+        return Err(ConfigError::new("session_idle", "must be at least 1 second"));
+    }
+    if session.absolute < session.idle {
+        return Err(ConfigError::new("session_absolute", "must not be shorter than session_idle"));
+    }
+    Ok(session)
+}
+
+fn cookie_secret(text: &str) -> Result<Secret, ConfigError> {
+    let wrong = |problem: &str| ConfigError::new("cookie_secret", problem);
+    let bytes = base64url::decode(text.trim_end_matches('=')).ok_or_else(|| {
+        wrong("is not base64url; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one")
+    })?;
+    if bytes.len() < 32 {
+        return Err(wrong(
+            "has fewer than 32 bytes; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one",
+        ));
+    }
+    if bytes.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
+        return Err(wrong("is one byte repeated, which is no secret"));
+    }
+    Ok(Secret::new(text.trim_end_matches('=')))
+}
+
+/// Settings as variables: `OIDC_` and the name in upper case.
+struct Vars<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Vars<'_> {
+    fn optional(&self, setting: &'static str) -> Result<Option<String>, ConfigError> {
+        match (self.0)(&format!("OIDC_{}", setting.to_ascii_uppercase())) {
+            Some(value) if value.is_empty() => Err(ConfigError::new(setting, "is set but empty")),
+            value => Ok(value),
+        }
+    }
+
+    fn required(&self, setting: &'static str) -> Result<String, ConfigError> {
+        self.optional(setting)?.ok_or_else(|| ConfigError::new(setting, "is required and not set"))
+    }
+
+    fn parsed<T>(
+        &self,
+        setting: &'static str,
+        parse: fn(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.optional(setting)? else { return Ok(None) };
+        parse(&text).map(Some).map_err(|problem| ConfigError::new(setting, format!("{problem}: {text:?}")))
+    }
+
+    fn list<T>(
+        &self,
+        setting: &'static str,
+        parse: fn(&str) -> Option<T>,
+        known: &str,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        let Some(text) = self.optional(setting)? else { return Ok(None) };
+        let items: Option<Vec<T>> = text.split(',').map(|item| parse(item.trim())).collect();
+        let wrong = || ConfigError::new(setting, format!("is none of {known}: {text:?}"));
+        items.map(Some).ok_or_else(wrong)
+    }
+
+    fn seconds(&self, setting: &'static str) -> Result<Option<Duration>, ConfigError> {
+        let Some(text) = self.optional(setting)? else { return Ok(None) };
+        let wrong = |_| ConfigError::new(setting, format!("is not a whole number of seconds: {text:?}"));
+        text.parse().map(|seconds| Some(Duration::from_secs(seconds))).map_err(wrong)
+    }
+}
+
+fn client_auth(name: &str) -> Result<ClientAuth, &'static str> {
+    match name {
+        "basic" => Ok(ClientAuth::Basic),
+        "post" => Ok(ClientAuth::Post),
+        "none" => Ok(ClientAuth::None),
+        "secret_jwt" | "private_key_jwt" => Err("is not supported by this version"),
+        _ => Err("is none of basic, post, none"),
+    }
+}
+
+fn response_mode(name: &str) -> Result<ResponseMode, &'static str> {
+    match name {
+        "query" => Ok(ResponseMode::Query),
+        "form_post" => Ok(ResponseMode::FormPost),
+        _ => Err("is neither query nor form_post"),
+    }
+}

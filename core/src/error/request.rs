@@ -1,0 +1,124 @@
+//! The request's form, and calls that cannot be carried out.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use super::Error;
+
+/// What is wrong with the way a request presents its credentials, or with its form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// None where some are required.
+    NoCredentials,
+    /// Two at once.
+    TwoCredentials,
+    /// A good token that lacks a required scope.
+    InsufficientScope,
+    /// `Origin` is not the base URL's.
+    OriginMismatch,
+    /// Another method is due.
+    Method(&'static str),
+    /// Not `application/x-www-form-urlencoded`.
+    MediaType,
+    /// Over the limit, in bytes.
+    BodyTooLarge(usize),
+}
+
+impl RequestError {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::TwoCredentials => "invalid_request",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::OriginMismatch => "origin_mismatch",
+            Self::Method(_) => "method_not_allowed",
+            Self::MediaType => "unsupported_media_type",
+            Self::BodyTooLarge(_) => "body_too_large",
+        }
+    }
+
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::NoCredentials => StatusCode::UNAUTHORIZED,
+            Self::TwoCredentials => StatusCode::BAD_REQUEST,
+            Self::InsufficientScope | Self::OriginMismatch => StatusCode::FORBIDDEN,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredentials => f.write_str("no token and no session"),
+            Self::TwoCredentials => f.write_str("more than one token"),
+            Self::InsufficientScope => f.write_str("the token lacks a required scope"),
+            Self::OriginMismatch => f.write_str("the request comes from another origin"),
+            Self::Method(allowed) => write!(f, "only {allowed} here"),
+            Self::MediaType => f.write_str("not an application/x-www-form-urlencoded form"),
+            Self::BodyTooLarge(limit) => write!(f, "the body is over {limit} bytes"),
+        }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+/// A call that cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// An extra parameter of the authorization request that the protocol itself sets.
+    ReservedParameter(String),
+    /// The provider has no such endpoint.
+    NoEndpoint(&'static str),
+    /// The configuration is for a resource server only: it has no client and no redirect URI.
+    NoClient,
+    /// The session holds no refresh token.
+    NoRefreshToken,
+    /// The session does not fit into cookies.
+    SessionTooLarge,
+}
+
+impl UsageError {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::ReservedParameter(_) => "reserved_parameter",
+            Self::NoEndpoint(_) => "no_endpoint",
+            Self::NoClient => "no_client",
+            Self::NoRefreshToken => "no_refresh_token",
+            Self::SessionTooLarge => "session_too_large",
+        }
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReservedParameter(name) => write!(f, "parameter {name:?} is set by the protocol itself"),
+            Self::NoEndpoint(name) => write!(f, "the provider has no {name}"),
+            Self::NoClient => {
+                f.write_str("configured as a resource server only: there is no client to sign in with")
+            }
+            Self::NoRefreshToken => {
+                f.write_str("the provider gave no refresh token; was the scope offline_access asked for?")
+            }
+            Self::SessionTooLarge => {
+                f.write_str("the session does not fit into cookies: keep fewer claims or tokens")
+            }
+        }
+    }
+}
+
+impl From<UsageError> for Error {
+    fn from(error: UsageError) -> Self {
+        Self::Usage(error)
+    }
+}
