@@ -266,6 +266,7 @@ impl Guard {
     /// The session of a request. Two different ones that both open are none: one of them was planted.
     fn seated(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Option<Seated> {
         let mut values = jar.joined(&browser.cookies.session());
+        values.sort_unstable();
         values.dedup();
         let mut opened = values.iter().filter_map(|value| browser.seals.open(Purpose::Session, value, now));
         let (Some(only), None) = (opened.next(), opened.next()) else { return None };

@@ -56,6 +56,14 @@ export async function runProbe(example, options) {
   return { code, lines, stderr: stderr.text };
 }
 
+/// Runs a server whose settings are bad to its end, which comes by itself.
+export async function runServer(example, env) {
+  const child = start(example, [], env);
+  const output = collect(child, [child.stdout, child.stderr]);
+  const [code] = await once(child, "close");
+  return { code, output: output.text };
+}
+
 /// `{ "client-id": "c", userinfo: true, refresh: false }` → `--client-id c --userinfo`
 function argumentsOf(options) {
   return Object.entries(options).flatMap(([name, value]) => {

@@ -5,6 +5,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import Provider from "oidc-provider";
 
 // Characters that form encoding changes: RFC 6749, section 2.3.1, asks for it inside Basic, too.
@@ -17,12 +18,12 @@ const AUTH_METHODS = { basic: "client_secret_basic", post: "client_secret_post",
 /// A client per way to authenticate and algorithm: `basic-rs256`, `none-rs512` …
 export const clientId = (auth, alg = "RS256") => `${auth}-${alg.toLowerCase()}`;
 
-/// `appUrls`: base URLs of the relying parties that may be sent back to.
-export async function startProvider({ appUrls, signedIn = false }) {
-  const server = createServer();
+/// `appUrls`: base URLs of the relying parties that may be sent back to. `tls`: key and certificate, to speak https.
+export async function startProvider({ appUrls, signedIn = false, tls }) {
+  const server = tls ? createTlsServer(tls) : createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const issuer = `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 
   const provider = new Provider(issuer, configuration(appUrls, signedIn));
   // Only for the eye of who reads a failed run.
