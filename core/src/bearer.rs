@@ -8,15 +8,17 @@ use crate::error::{Error, RequestError};
 /// The protection space that challenges name.
 const REALM: &str = "oidc";
 
-/// The token of the `Authorization` headers of a request: `None` if they hold no bearer token. One of another scheme is
+/// The token of the `Authorization` headers of a request: `None` if none is of this scheme. One of another scheme is
 /// somebody else's.
 ///
 /// # Errors
-/// [`RequestError::TwoCredentials`] when there are two.
+/// [`RequestError::TwoCredentials`] when there are two, [`RequestError::NoCredentials`] when the scheme stands alone: then
+/// no session takes the token's place either.
 pub(crate) fn token<'a>(authorization: &[&'a [u8]]) -> Result<Option<&'a str>, RequestError> {
     let mut tokens = authorization.iter().filter_map(|value| bearer(value));
     match (tokens.next(), tokens.next()) {
-        (first, None) => Ok(first.filter(|token| !token.is_empty())),
+        (Some(""), None) => Err(RequestError::NoCredentials),
+        (first, None) => Ok(first),
         (_, Some(_)) => Err(RequestError::TwoCredentials),
     }
 }
@@ -44,7 +46,6 @@ pub(crate) fn challenge(error: &Error) -> Option<HeaderValue> {
         }
         Error::Token(_) => "invalid_token",
         Error::Request(RequestError::TwoCredentials) => "invalid_request",
-        Error::Request(RequestError::InsufficientScope) => "insufficient_scope",
         _ => return None,
     };
     let code = error.code();
@@ -64,8 +65,6 @@ mod tests {
             ("BEARER  a.b.c", Some("a.b.c")),
             ("Bearer \ta.b.c", Some("\ta.b.c")),
             ("Bearer a b", Some("a b")),
-            ("Bearer", None),
-            ("Bearer ", None),
             ("Basic abc", None),
             ("Bearertoken", None),
             ("", None),
@@ -73,6 +72,9 @@ mod tests {
             assert_eq!(token(&[header.as_bytes()]), Ok(found), "{header:?}");
         }
         assert_eq!(token(&[b"Bearer \xff"]), Ok(Some("\u{fffd}")));
+        for alone in ["Bearer", "bearer  "] {
+            assert_eq!(token(&[alone.as_bytes()]), Err(RequestError::NoCredentials));
+        }
     }
 
     #[test]

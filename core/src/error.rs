@@ -61,10 +61,10 @@ impl Error {
     /// | `provider_error` | the provider refused, with an error of its own |
     /// | `provider_unreachable`, `provider_timeout` | the provider gave no answer |
     /// | `provider_status`, `provider_content_type`, `provider_too_large`, `provider_malformed` | the provider gave a wrong answer |
-    /// | `provider_incomplete`, `provider_insecure`, `provider_unsupported` | its metadata does not allow what was asked |
+    /// | `provider_insecure`, `provider_unsupported` | its metadata cannot be used |
     /// | `token_type`, `id_token_missing` | the token response is not one of OpenID Connect |
     /// | `subject_mismatch` | userinfo speaks of somebody else |
-    /// | `no_credentials`, `invalid_request`, `insufficient_scope` | the request's credentials are absent, ambiguous or too weak |
+    /// | `no_credentials`, `invalid_request` | the request's credentials are absent or ambiguous |
     /// | `origin_mismatch` | a request that changes something came from another origin |
     /// | `method_not_allowed`, `unsupported_media_type`, `body_too_large` | the request's form is wrong |
     /// | `reserved_parameter`, `no_endpoint`, `no_client`, `no_refresh_token`, `session_too_large` | the call cannot be carried out |

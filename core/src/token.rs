@@ -255,6 +255,7 @@ impl TokenRules {
     }
 
     /// One kind of token must never pass for another ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
+    /// Of access tokens, the kind that it is taken for.
     fn check_kind(
         &self,
         token: &Compact<'_>,
@@ -263,18 +264,14 @@ impl TokenRules {
         let header = &token.header;
         let plain = header.typ.is_none() || header.is_type("jwt");
         let logout = header.is_type("logout+jwt") || claims.has("events");
-        let id_marks = ["nonce", "at_hash", "c_hash"].iter().any(|mark| claims.has(mark));
-        let access_kind = if header.is_type("at+jwt") {
-            AccessToken::AtJwt
-        } else if id_marks {
-            AccessToken::IdToken
-        } else {
-            AccessToken::Jwt
-        };
         match &self.kind {
             Kind::Id(_) if plain && !logout => Ok(None),
             Kind::Logout if plain || header.is_type("logout+jwt") => Ok(None),
-            Kind::Access(accepted) if !logout => accepted_as(access_kind, accepted, plain).map(Some),
+            Kind::Access(accepted) if !logout && (plain || header.is_type("at+jwt")) => {
+                let id_token = ["nonce", "at_hash", "c_hash"].iter().any(|mark| claims.has(mark));
+                let kind = taken_for(accepted, header.is_type("at+jwt"), id_token);
+                kind.map(Some).ok_or(TokenError::WrongType)
+            }
             Kind::Id(_) | Kind::Access(_) | Kind::Logout => Err(TokenError::WrongType),
         }
     }
@@ -289,10 +286,10 @@ impl TokenRules {
     ) -> Result<(), TokenError> {
         claims.subject()?;
         claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
-        self.check_authorized_party(rules, claims)?;
-        if let Some(nonce) = &rules.nonce {
-            let found = claims.text("nonce")?.ok_or(TokenError::ClaimInvalid("nonce"))?;
-            equal(&found, nonce).then_some(()).ok_or(TokenError::ClaimInvalid("nonce"))?;
+        self.check_authorized_party(&rules.trusted_audiences, claims)?;
+        let nonce = claims.text("nonce")?.unwrap_or_default();
+        if rules.nonce.as_ref().is_some_and(|expected| !equal(&nonce, expected)) {
+            return Err(TokenError::ClaimInvalid("nonce"));
         }
         check_at_hash(token.header.algorithm, claims, access_token)?;
         self.check_auth_time(rules, claims, now)?;
@@ -306,9 +303,8 @@ impl TokenRules {
     }
 
     /// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation), rules 3 to 5.
-    fn check_authorized_party(&self, rules: &IdRules, claims: &Registered<'_>) -> Result<(), TokenError> {
-        let trusted = |aud: &String| self.audiences.contains(aud) || rules.trusted_audiences.contains(aud);
-        if !claims.aud.iter().all(trusted) {
+    fn check_authorized_party(&self, trusted: &[String], claims: &Registered<'_>) -> Result<(), TokenError> {
+        if !claims.aud.iter().all(|aud| self.audiences.contains(aud) || trusted.contains(aud)) {
             return Err(TokenError::ClaimInvalid("aud"));
         }
         match claims.text("azp")? {
@@ -335,13 +331,10 @@ impl TokenRules {
     }
 
     fn check_access(&self, kind: Option<AccessToken>, claims: &Registered<'_>) -> Result<(), TokenError> {
-        if kind == Some(AccessToken::AtJwt) {
-            // https://www.rfc-editor.org/rfc/rfc9068#section-2.2
-            for name in ["sub", "client_id", "iat", "jti"] {
-                claims.has(name).then_some(()).ok_or(TokenError::ClaimMissing(name))?;
-            }
-            claims.text("client_id")?;
-            claims.text("jti")?;
+        match kind {
+            Some(AccessToken::AtJwt) => check_at_jwt(claims)?,
+            Some(AccessToken::IdToken) => self.check_authorized_party(&[], claims)?,
+            Some(AccessToken::Jwt) | None => {}
         }
         claims.subject()?;
         // Bound to a key or certificate that nobody has shown: https://www.rfc-editor.org/rfc/rfc8705#section-3
@@ -381,23 +374,27 @@ pub(crate) struct Inspected {
     pub(crate) names_key: bool,
 }
 
-/// Which of the accepted kinds the token is taken for.
-fn accepted_as(
-    kind: AccessToken,
-    accepted: &BTreeSet<AccessToken>,
-    plain: bool,
-) -> Result<AccessToken, TokenError> {
-    // `at+jwt` is a JWT without an ID token's marks too, and then taken by the looser rules.
-    let looser = kind == AccessToken::AtJwt && accepted.contains(&AccessToken::Jwt);
-    // Where ID tokens are wanted, one without nonce and at_hash still is one.
-    let unmarked = kind == AccessToken::Jwt && accepted.contains(&AccessToken::IdToken);
-    if accepted.contains(&kind) && (plain || kind == AccessToken::AtJwt) {
-        Ok(kind)
-    } else if looser || (unmarked && plain) {
-        Ok(AccessToken::Jwt)
-    } else {
-        Err(TokenError::WrongType)
+/// What [RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires beyond `iss`, `aud` and `exp`.
+fn check_at_jwt(claims: &Registered<'_>) -> Result<(), TokenError> {
+    for name in ["sub", "client_id", "iat", "jti"] {
+        claims.has(name).then_some(()).ok_or(TokenError::ClaimMissing(name))?;
     }
+    for name in ["client_id", "jti"] {
+        claims.text(name)?.filter(|text| !text.is_empty()).ok_or(TokenError::ClaimInvalid(name))?;
+    }
+    Ok(())
+}
+
+/// The first accepted kind that fits: by its `typ`, by an ID token's marks, or by their absence. Where ID tokens are
+/// wanted, one that happens to have no mark still is one.
+fn taken_for(accepted: &BTreeSet<AccessToken>, typed: bool, id_token: bool) -> Option<AccessToken> {
+    let fitting: &[AccessToken] = match (typed, id_token) {
+        (true, true) => &[AccessToken::AtJwt],
+        (true, false) => &[AccessToken::AtJwt, AccessToken::Jwt],
+        (false, true) => &[AccessToken::IdToken],
+        (false, false) => &[AccessToken::Jwt, AccessToken::IdToken],
+    };
+    fitting.iter().copied().find(|kind| accepted.contains(kind))
 }
 
 /// A string ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)), or in the looser kinds an

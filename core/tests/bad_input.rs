@@ -434,6 +434,8 @@ fn bad_bearer_tokens_are_refused_by_their_code() {
         (json!({}), json!({"iss": ["https://op.example"]}), "claim_invalid"),
         (json!({}), json!({"sub": ""}), "claim_invalid"),
         (json!({}), json!({"jti": null}), "claim_missing"),
+        (json!({}), json!({"jti": ""}), "claim_invalid"),
+        (json!({}), json!({"client_id": 5}), "claim_invalid"),
         (json!({}), json!({"exp": null}), "claim_missing"),
         (json!({}), json!({"exp": "4102444800"}), "claim_invalid"),
         (json!({}), json!({"exp": START - 60}), "expired"),
@@ -491,6 +493,15 @@ fn looser_tokens_are_taken_where_the_configuration_says_so_and_an_id_token_is_no
         (&[AccessToken::Jwt], json!({"typ": "JWT"}), &id, false),
         (&[AccessToken::IdToken], json!({"typ": "JWT"}), &id, true),
         (&[AccessToken::IdToken], json!({"typ": "at+jwt"}), &json!({}), false),
+        (&[AccessToken::IdToken], json!({"typ": null}), &json!({}), true),
+        (&[AccessToken::IdToken], json!({"typ": "JWT"}), &json!({"nonce": "n", "azp": "other"}), false),
+        (
+            &[AccessToken::IdToken],
+            json!({"typ": "JWT"}),
+            &json!({"nonce": "n", "aud": ["web", "other"]}),
+            false,
+        ),
+        (&[AccessToken::Jwt], json!({"typ": "at+jwt"}), &id, false),
         (&[AccessToken::AtJwt], json!({"typ": "JWT"}), &loose, false),
         (&[AccessToken::AtJwt, AccessToken::Jwt], json!({"typ": "JWT"}), &loose, true),
     ] {
@@ -521,8 +532,10 @@ fn credentials_that_cannot_be_judged_are_400_and_absent_ones_401_without_error()
 fn a_bad_token_beside_a_good_session_is_refused() {
     let (mut world, mut browser) = (World::new(), Browser::default());
     browser.sign_in(&mut world);
-    let answer = browser.ask(&mut world, Ask::get("/").header("authorization", "Bearer x"));
-    assert_eq!((answer.status(), answer.code().as_str()), (401, "malformed"));
+    for (authorization, code) in [("Bearer x", "malformed"), ("Bearer ", "no_credentials")] {
+        let answer = browser.ask(&mut world, Ask::get("/").header("authorization", authorization));
+        assert_eq!((answer.status(), answer.code().as_str()), (401, code));
+    }
     let token = world.access_token();
     let answer = browser.ask(&mut world, Ask::get("/").header("authorization", &format!("Bearer {token}")));
     assert_eq!(answer.identity.unwrap().source(), oidc_core::Source::Header);

@@ -14,8 +14,6 @@ pub enum RequestError {
     NoCredentials,
     /// Two at once.
     TwoCredentials,
-    /// A good token that lacks a required scope.
-    InsufficientScope,
     /// `Origin` is not the base URL's.
     OriginMismatch,
     /// Another method is due.
@@ -31,7 +29,6 @@ impl RequestError {
         match self {
             Self::NoCredentials => "no_credentials",
             Self::TwoCredentials => "invalid_request",
-            Self::InsufficientScope => "insufficient_scope",
             Self::OriginMismatch => "origin_mismatch",
             Self::Method(_) => "method_not_allowed",
             Self::MediaType => "unsupported_media_type",
@@ -43,7 +40,7 @@ impl RequestError {
         match self {
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
             Self::TwoCredentials => StatusCode::BAD_REQUEST,
-            Self::InsufficientScope | Self::OriginMismatch => StatusCode::FORBIDDEN,
+            Self::OriginMismatch => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -56,7 +53,6 @@ impl fmt::Display for RequestError {
         match self {
             Self::NoCredentials => f.write_str("no token and no session"),
             Self::TwoCredentials => f.write_str("more than one token"),
-            Self::InsufficientScope => f.write_str("the token lacks a required scope"),
             Self::OriginMismatch => f.write_str("the request comes from another origin"),
             Self::Method(allowed) => write!(f, "only {allowed} here"),
             Self::MediaType => f.write_str("not an application/x-www-form-urlencoded form"),

@@ -1,0 +1,100 @@
+//! Attacks and our defence.
+//!
+//! Each row names the attack, what stops it, and the [code](crate::Error::code) with which it is refused. Most of these
+//! attacks have worked on widely used libraries. A dash means that nothing is refused: the attack has no effect.
+//!
+//! # Tokens
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | `alg` is `none` | [`Algorithm`](crate::jose::Algorithm) has no such member | `algorithm_not_allowed` |
+//! | the public key serves as an HMAC secret (`HS256`) | no algorithm here is symmetric | `algorithm_not_allowed` |
+//! | an algorithm that the provider offers and you do not want | the configuration alone allows algorithms | `algorithm_not_allowed` |
+//! | a key is used with an algorithm that it is not for | `alg`, `use` and `key_ops` of a JWK pin it | `unknown_key` |
+//! | the token brings its own key (`jwk`, `jku`, `x5u`, `x5c`) | these members are never looked at | `unknown_key`, `bad_signature` |
+//! | an extension changes what is signed (`crit`, `b64`) | both are refused, whatever they say | `critical_header` |
+//! | an encrypted, compressed or nested token carries unsigned claims | only three segments, and no `enc`, `zip`, `epk`, `p2c`, no `cty` of `JWT` | `malformed` |
+//! | a second text of one token slips past a block list | base64url is canonical: no padding, no spare bits, no white space | `malformed` |
+//! | a claim stands twice, and two parsers take different ones | no member may stand twice, at any depth, after unescaping | `malformed` |
+//! | a claim of an odd type counts as absent (`"exp": "never"`, `"nbf": null`) | a wrong type is an error in every claim that a rule reads, optional ones too | `claim_invalid` |
+//! | a time so large that adding to it wraps around | times end with the year 9999, and arithmetic saturates | `claim_invalid` |
+//! | a token without expiry | `exp` is required | `claim_missing` |
+//! | a token of another issuer | `iss` is compared byte by byte | `claim_invalid` |
+//! | a token for another service | `aud` must name this one; at a sign-in it may name no other that is not trusted | `claim_invalid` |
+//! | a sign-in with an ID token of another client (`azp`) | `azp` must be this client | `claim_invalid` |
+//! | an ID token passes for an access token, or a logout token for either | `typ`, and the claims that mark each kind | `wrong_type` |
+//! | a token that is bound to a key is used without that key | `cnf` is refused in bearer tokens | `claim_invalid` |
+//! | a forged PKCS #1 v1.5 signature | exponents from 65537, signatures of the modulus's length, and the padding compared as a whole | `bad_signature` |
+//! | a key that can be factored | RSA keys of 2048 to 4096 bits only; others are skipped | `unknown_key`, `keys_unavailable` |
+//! | an access token is swapped in the token response | `at_hash`, where the ID token has it | `claim_invalid` |
+//! | a token of megabytes, or nested a million deep | 16 KiB, of which the header has 4; 32 levels; 256 members | `too_large`, `malformed` |
+//!
+//! Cheap checks come first: RSA is computed only for a token of which everything else is right.
+//!
+//! # Keys
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | a flood of made-up key names makes this side flood the provider | such fetches come out of a budget: two at once, then one in 5 seconds | `unknown_key`, `keys_unavailable` |
+//! | a flood of forged signatures does | a wrong signature under a known key name causes no fetch | `bad_signature` |
+//! | all requests at once find the keys old | one fetches, the others go on with what is held, or wait | – |
+//! | a key set of thousands of keys | more than 64 are refused whole; at most four keys are tried for a token | `keys_unavailable` |
+//! | one odd key takes the whole set along | a key that is not understood is skipped | – |
+//! | a broken or empty key set signs everybody out | what is held stays, for a day | – |
+//!
+//! # Sign-in
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | a victim's browser is sent to the callback with the attacker's code | `state` must be in a sealed cookie of this browser | `state_mismatch` |
+//! | a callback is played again | a sign-in is used up by its first callback, in this process, or everywhere if there is a store | `state_mismatch` |
+//! | a stolen code is redeemed elsewhere, or put into another sign-in | PKCE with S256, and `nonce`; both are fresh for each sign-in | `provider_error`, `claim_invalid` |
+//! | the answer of one provider is taken for another's (mix-up) | `iss` of RFC 9207, demanded where the provider announces it | `issuer_mismatch`, `issuer_param_missing` |
+//! | a parameter stands twice | refused, also as `code[]`, and across query and form | `duplicate_parameter` |
+//! | an error and a code at once | the error wins | `provider_error` |
+//! | the return address leads to another site | paths of visible ASCII without `\`, beginning with one `/`; anything else becomes `/` | – |
+//! | an old sign-in page is finished by the next person at the machine | ten minutes, inside the seal | `state_mismatch` |
+//! | many tabs overwrite each other's sign-in | a cookie for each sign-in, at most eight | – |
+//!
+//! # The provider's answers
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | metadata that speaks of another issuer | compared byte by byte | `issuer_mismatch` |
+//! | metadata that leads to plain http | only https; http where issuer and endpoint are both on loopback | `provider_insecure` |
+//! | a redirect leads the request, with its credentials, elsewhere | none is followed | `provider_status` |
+//! | an answer that never ends, or comes byte by byte | 64 KiB, 512 KiB for key sets, and a time for the whole exchange | `provider_too_large`, `provider_timeout` |
+//! | a login page of a captive network in place of JSON | status and media type must be right | `provider_status`, `provider_content_type` |
+//! | userinfo of somebody else | `sub` must be the ID token's | `subject_mismatch` |
+//! | a refreshed ID token of somebody else | it passes the verifier of all ID tokens, and `sub` must stay | `subject_mismatch` |
+//!
+//! # Sessions and requests
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | a cookie is made up or changed | authenticated encryption; it does not open, and there is no session | – |
+//! | a cookie of one purpose, client or issuer serves as another's | all three are bound to the seal | – |
+//! | an old cookie is kept beyond the session's end | the end is inside the seal | – |
+//! | a neighbour on the same domain plants a cookie | `__Host-` names; two different sessions that both open are none | – |
+//! | a script reads the cookie | `HttpOnly` | – |
+//! | another site signs the person out | POST with this origin's `Origin` only | `origin_mismatch` |
+//! | a cache keeps somebody's cookie | `no-store` wherever a cookie is set | – |
+//! | two tokens, of which different programs take different ones | refused | `invalid_request` |
+//! | a bad token hides behind a good session | a token is judged alone, and never falls back to the session | that of the token |
+//! | text of the attacker's in an error page or a log | pages have none; logs show it cut, quoted and escaped | – |
+//!
+//! # What is not stopped
+//!
+//! - Whoever steals a bearer token can use it until it expires, and whoever steals a session cookie until the session ends:
+//!   there is no server-side list of ended sessions yet. Keep lifetimes short where that matters.
+//! - Where ID tokens are taken as bearer tokens, which is off by default, every program that is given one for your audience
+//!   can call you with it.
+//! - Where any JWT is taken as an access token, also off by default, an ID token without `nonce`, `at_hash` and `c_hash` cannot
+//!   be told from one.
+//! - A session ends by its own lifetimes: what the provider does to the account meanwhile is not seen.
+//! - Without a store, a callback can be played again in another process, within ten minutes and by the same browser only. The
+//!   provider then refuses the code, which is good for one use.
+//! - Requests that change something in your application: `SameSite=Lax` keeps other sites' forms from carrying the session,
+//!   but not those of other hosts under the same registrable domain. Check `Origin`, or use tokens against forgery.
+//! - Scripts of an attacker in your own pages act as the person.
+//! - A provider that lies about who signed in is believed.

@@ -1,0 +1,59 @@
+//! What holds unless you say otherwise, and why.
+//!
+//! # Settings
+//!
+//! | setting | default | why |
+//! |---|---|---|
+//! | issuer, audience | none: they are required | a check that is off until somebody remembers it is the most frequent hole of token libraries |
+//! | algorithms | RS256 | every provider has it; what the provider offers can only narrow the list |
+//! | bearer tokens | `at+jwt` ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)) | the one kind that says of itself that it is an access token |
+//! | audience of bearer tokens | the client ID | a token for this client; set the API's name where the provider has one |
+//! | leeway | 60 seconds, at most 300 | clocks that are synchronised differ by less; more would lengthen every token's life |
+//! | client authentication | basic with a secret, none without | what providers take unless told otherwise |
+//! | scopes | `openid profile email` | a name to show; ask for more by name |
+//! | response mode | query | works with every provider, and its cookies need no `SameSite=None` |
+//! | userinfo | asked at sign-in, where there is such an endpoint | several providers put the name only there; the ID token's word wins |
+//! | session, idle | a day | a working day and the night after |
+//! | session, absolute | a week | longer, and nobody notices that an account was closed |
+//! | tokens in the session | not kept | what is not there cannot be stolen; [`keep_tokens`](crate::ConfigBuilder::keep_tokens) keeps them |
+//! | cookie secret | random at start | the demo works at once; sessions then end with the process, and a warning says so |
+//! | paths answered 401 instead of a redirect | `/api/` | a program cannot sign in; so are requests that are no page loads, wherever they go |
+//!
+//! # Limits that are not settings
+//!
+//! | what | limit | why |
+//! |---|---|---|
+//! | token | 16 KiB, header 4 KiB | more than most web servers take in all headers together |
+//! | JSON | 32 levels, 256 members | far beyond the tokens that providers issue |
+//! | `sub` | 255 bytes | OpenID Connect says so |
+//! | RSA keys | 2048 to 4096 bits, odd exponent from 65537 to 2<sup>33</sup> − 1 | below can be broken, above costs time that strangers choose |
+//! | key set | 512 KiB, 64 keys | far beyond the sets that providers publish |
+//! | metadata, token and userinfo answers | 64 KiB | as for key sets |
+//! | a flow | 5 seconds, 10 to finish a sign-in | a person waits; a request has its own deadline somewhere above |
+//! | a sign-in | 10 minutes, 8 at a time in one browser | time for a second factor |
+//! | a callback | 8 KiB as a query, 64 KiB as a form, 32 parameters | a form can carry what a query cannot |
+//! | a return address | 2 KiB | it travels in a cookie |
+//! | a session | five cookies of 4 KiB | beyond them browsers and proxies drop headers |
+//!
+//! # Fetching
+//!
+//! Metadata and keys are fetched when a request first needs them, so a server starts while its provider is down. They are
+//! due again after ten minutes; one request then fetches, while the others go on with what is held. If that fails it is
+//! tried again after 1, 2, 4 … 60 seconds, and what is held serves for a day.
+//!
+//! A token whose key is not in the set is looked up **at once**, even a second after the last fetch: a rotation costs nobody
+//! a failed request. Since strangers can provoke that, it comes out of a budget: two in a row, and one more every 5 seconds.
+//! When the budget is spent, a token with an unknown key is answered 503 with `Retry-After`, and not 401: it may be good. It
+//! is 401 once the set was fetched after the token came.
+//!
+//! # Order of checks
+//!
+//! Size, shape, header and algorithm; then the claims' types, the kind of token, `iss`, `aud`, times, and what the kind
+//! demands; last the signature. So hopeless tokens cost microseconds and cause no fetch, and the code that a caller sees is
+//! that of the first rule broken. The claims of a token are given out only when all checks have passed.
+//!
+//! # Drivers
+//!
+//! Both use rustls, follow no redirects, take no proxy from the environment, and keep to the time and size of each
+//! [`Fetch`](crate::step::Fetch). The blocking driver trusts Mozilla's roots, the async one those of the platform; each also
+//! takes further roots.

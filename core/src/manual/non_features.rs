@@ -1,0 +1,21 @@
+//! What is left out on purpose, and why. What is only not there yet is listed in README.
+//!
+//! - **A switch that turns issuer, audience or signature checks off.** Whoever needs one for a test has the dev provider.
+//! - **Implicit and hybrid flows, and tokens in fragments.** The code flow with PKCE does all that they did, without tokens in
+//!   addresses.
+//! - **Symmetric signatures (HS256 and so on).** Key and algorithm could be confused, and every client could sign as the
+//!   provider.
+//! - **Unsigned tokens, also over TLS from the token endpoint.** One verifier for every ID token leaves no path around it.
+//! - **Encrypted tokens.** Decrypting is where most flaws of token libraries were, and TLS already hides tokens on their way.
+//! - **JSON serialisation, detached payloads, several signatures.** OpenID Connect uses compact serialisation only.
+//! - **Keys out of a token's header.** Whoever may name the key may sign anything.
+//! - **Following redirects of the provider's endpoints.** Their addresses come from metadata; a redirect is a mistake or worse.
+//! - **The e-mail address as an identity.** It can be reassigned, and is often not verified. [`Identity`](crate::Identity) has
+//!   `iss` and `sub`, which together are never reassigned.
+//! - **Roles and permissions.** Providers spell them in ways of their own: see [own claims](super::recipes#own-claims). Who may
+//!   do what is the application's to say.
+//! - **A clock, a random source, sockets.** They are arguments, so that every behaviour can be tested, and any runtime can
+//!   carry the protocol.
+//! - **Type parameters for claims, stores and HTTP clients.** A `Client` is a `Client`; own claims are read out of
+//!   [`Claims`](crate::Claims) where they are needed.
+//! - **A provider.** The dev provider has public keys and signs anybody in.

@@ -1,0 +1,166 @@
+//! Recipes.
+//!
+//! # Own claims
+//!
+//! [`Claims::get`](crate::Claims::get) takes one claim out, [`Claims::parse`](crate::Claims::parse) all that a type of yours
+//! names. Both look at a token that has passed every check.
+//!
+//! ```
+//! use oidc_core::jose::{KeySet, RustCrypto};
+//! use oidc_core::time::UnixTime;
+//! use oidc_core::token::TokenRules;
+//! use oidc_dev_provider::{AccessTokenRequest, DevProvider};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Mine {
+//!     roles: Vec<String>,
+//!     tenant: Option<String>,
+//! }
+//!
+//! # let now = 1_700_000_000;
+//! # let mut provider = DevProvider::new("https://issuer.example");
+//! # let token = provider.access_token(AccessTokenRequest { audience: "my-api".into(), ..Default::default() }, now);
+//! # let keys = KeySet::parse(provider.jwks().to_string().as_bytes(), &RustCrypto)?;
+//! let rules = TokenRules::access("https://issuer.example", "my-api")?;
+//! let claims = rules.verify(&token, &keys, UnixTime::from_secs(now))?;
+//!
+//! let scope: Option<String> = claims.get("scope");
+//! let mine: Mine = claims.parse()?;
+//! assert!(mine.roles.contains(&"admin".to_owned()) && mine.tenant.is_none());
+//! # assert_eq!(scope.as_deref(), Some("openid profile email"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A service that takes access tokens
+//!
+//! [`Config::resource_server`](crate::Config::resource_server) needs no client: issuer and audience are all.
+//! [`Guard::check`](crate::Guard::check) refuses bad tokens and lets requests without one through, as nobody's;
+//! [`Guard::require`](crate::Guard::require) demands one. What a token allows is for the application to say.
+//!
+//! ```
+//! use oidc_core::{Config, token::AccessToken};
+//!
+//! let config = Config::resource_server("https://issuer.example", "my-api")
+//!     // Not every provider marks its access tokens as RFC 9068 says.
+//!     .bearer(&[AccessToken::AtJwt, AccessToken::Jwt])
+//!     .build()?;
+//! # Ok::<(), oidc_core::error::ConfigError>(())
+//! ```
+//!
+//! # Signing in again before something delicate
+//!
+//! `max_age` makes the provider ask again, and an ID token that does not say so is refused. So is one without the class of
+//! authentication that is called essential.
+//!
+//! ```
+//! use oidc_core::LoginOptions;
+//! use std::time::Duration;
+//!
+//! let options = LoginOptions {
+//!     return_to: Some("/transfer".into()),
+//!     max_age: Some(Duration::from_secs(60)),
+//!     claims: Some(serde_json::json!({ "id_token": { "acr": { "essential": true, "values": ["urn:strong"] } } })),
+//!     ..LoginOptions::default()
+//! };
+//! ```
+//!
+//! Give it to [`Client::begin_login`](crate::Client::begin_login), keep the [`LoginState`](crate::LoginState) with this browser,
+//! and give both state and callback to [`Client::finish_login`](crate::Client::finish_login).
+//!
+//! # Tests with the dev provider
+//!
+//! The provider is a function, and so is every flow: a test needs no socket, and moves the clock as it likes.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use oidc_core::error::TokenError;
+//! use oidc_core::time::UnixTime;
+//! use oidc_core::{Client, Config, EntropyFailed, EntropySource, Step};
+//! use oidc_dev_provider::{AccessTokenRequest, DevProvider};
+//!
+//! fn run<T>(provider: &mut DevProvider, now: u64, mut step: Step<T>) -> T {
+//!     let time = UnixTime::from_secs(now);
+//!     loop {
+//!         step = match step {
+//!             Step::Done(value) => return value,
+//!             Step::Fetch(fetch, reply) => reply.resume(Ok(provider.answer(fetch.request, now).response), time),
+//!             Step::Wait(_, wake) => wake.resume(time),
+//!             Step::Store(..) => panic!("this client has no store"),
+//!         }
+//!     }
+//! }
+//!
+//! struct NoEntropy;
+//!
+//! impl EntropySource for NoEntropy {
+//!     fn fill(&self, _: &mut [u8]) -> Result<(), EntropyFailed> {
+//!         Err(EntropyFailed) // A bearer token needs none.
+//!     }
+//! }
+//!
+//! let now = 1_700_000_000;
+//! let mut provider = DevProvider::new("https://issuer.example");
+//! let config = Config::resource_server("https://issuer.example", "my-api").build()?;
+//! let client = Client::new(config, Arc::new(NoEntropy));
+//!
+//! let request = AccessTokenRequest { audience: "my-api".into(), lifetime: 300, ..Default::default() };
+//! let token = provider.access_token(request.clone(), now);
+//! let verify = |token: &str, now| client.verify_access_token(token, UnixTime::from_secs(now));
+//! assert!(run(&mut provider, now, verify(&token, now)).is_ok());
+//! assert_eq!(run(&mut provider, now + 360, verify(&token, now + 360)), Err(TokenError::Expired));
+//!
+//! // The keys rotate. A second later the next token passes, for one more look at the key set.
+//! provider.rotate_keys(false);
+//! let token = provider.access_token(request, now + 1);
+//! assert!(run(&mut provider, now + 1, verify(&token, now + 1)).is_ok());
+//! assert_eq!(provider.requests("/jwks"), 2);
+//! # Ok::<(), oidc_core::error::ConfigError>(())
+//! ```
+//!
+//! `DevProvider::serve` puts it behind a socket, for tests of a whole server, and `DevProvider::set_fault` makes it misbehave.
+//!
+//! # An HTTP client of one's own
+//!
+//! The drivers take their library's client (`Builder::agent` with ureq, `Builder::http_client` with reqwest), for proxies and
+//! client certificates, or anything that implements their trait `Transport`. Such a client must
+//!
+//! - send the request as it is, and follow no redirect;
+//! - give up after [`Fetch::timeout`](crate::step::Fetch::timeout), with the body read, and say
+//!   [`Timeout`](crate::step::FetchError::Timeout);
+//! - read at most [`Fetch::max_body`](crate::step::Fetch::max_body) bytes, counted after any decompression, and say
+//!   [`TooLarge`](crate::step::FetchError::TooLarge) if there are more;
+//! - give every answer back, whatever its status;
+//! - log nothing of the request but its purpose, method and host: the rest holds secrets.
+//!
+//! # A store of one's own
+//!
+//! Without a store, a sign-in is good for one callback in each process. With one (`Builder::store` of the drivers, whose trait
+//! is `SessionStore`), it is good for one among all processes that share the store. That takes one operation; sessions
+//! themselves live in cookies.
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use oidc_core::step::{StoreAnswer, StoreError, StoreOp, StoreResult};
+//! use oidc_core::time::UnixTime;
+//!
+//! fn carry_out(used: &mut HashMap<String, UnixTime>, op: StoreOp, now: UnixTime) -> StoreResult {
+//!     used.retain(|_, until| *until > now);
+//!     match op {
+//!         // True for the first caller only: it must be one atomic operation of the store.
+//!         StoreOp::Consume { key, until } => Ok(StoreAnswer::Taken(used.insert(key, until).is_none())),
+//!         _ => Err(StoreError("not needed yet".into())),
+//!     }
+//! }
+//! # let mut used = HashMap::new();
+//! # let op = StoreOp::Consume { key: "a".into(), until: UnixTime::from_secs(2) };
+//! # assert!(carry_out(&mut used, op.clone(), UnixTime::EPOCH) == Ok(StoreAnswer::Taken(true)));
+//! # assert!(carry_out(&mut used, op, UnixTime::EPOCH) == Ok(StoreAnswer::Taken(false)));
+//! ```
+//!
+//! # A signature backend of one's own
+//!
+//! [`Verifier`](crate::jose::Verifier) prepares a key once, when its set is parsed; [`PreparedKey`](crate::jose::PreparedKey)
+//! then verifies. Sizes, exponents and the match of key and algorithm are checked before it is asked. It goes into
+//! [`Client::with_backend`](crate::Client::with_backend), and core can be built without its default feature `rsa`.
