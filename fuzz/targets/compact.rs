@@ -1,0 +1,8 @@
+//! Any bytes as a token.
+#![no_main]
+
+mod compact_check;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    compact_check::check(input);
+});
