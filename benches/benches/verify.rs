@@ -1,0 +1,58 @@
+//! What a verification costs, and what a refusal costs before any RSA.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use oidc_benches::{Fixtures, NOW};
+use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN};
+use oidc_core::token::TokenRules;
+use serde_json::json;
+
+fn verifications(criterion: &mut Criterion) {
+    let mut group = brief(criterion, "verify");
+    for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512] {
+        let fixtures = Fixtures::new(algorithm);
+        let Fixtures { keys, id_token, access_token, id_rules, access_rules } = &fixtures;
+        judge(&mut group, &format!("ID token, {algorithm}"), id_rules, id_token, keys, None);
+        judge(&mut group, &format!("access token, {algorithm}"), access_rules, access_token, keys, None);
+    }
+}
+
+fn refusals(criterion: &mut Criterion) {
+    let mut group = brief(criterion, "refuse");
+    let fixtures = Fixtures::new(Algorithm::Rs256);
+    let Fixtures { keys, id_token, id_rules: rules, .. } = &fixtures;
+    let expired = fixtures.id_token_with(Algorithm::Rs256, &json!({ "exp": 1_600_000_000 }));
+    let other_algorithm = fixtures.id_token_with(Algorithm::Rs512, &json!({}));
+    let forged = format!("{}AAAA", &id_token[..id_token.len() - 4]);
+    judge(&mut group, "malformed", rules, "not a token", keys, Some("malformed"));
+    judge(&mut group, "oversized", rules, &"a".repeat(MAX_TOKEN + 1), keys, Some("too_large"));
+    judge(&mut group, "algorithm", rules, &other_algorithm, keys, Some("algorithm_not_allowed"));
+    judge(&mut group, "expired", rules, &expired, keys, Some("expired"));
+    judge(&mut group, "forged", rules, &forged, keys, Some("bad_signature"));
+}
+
+/// Measures a verification whose outcome is first seen to be this error code, or none.
+fn judge(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    rules: &TokenRules,
+    token: &str,
+    keys: &KeySet,
+    refusal: Option<&str>,
+) {
+    assert_eq!(rules.verify(token, keys, NOW).err().map(|error| error.code()), refusal, "{name}");
+    group.bench_function(name, |bencher| bencher.iter(|| rules.verify(black_box(token), keys, NOW)));
+}
+
+/// A group whose benchmarks take two and a half seconds each.
+fn brief<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    group
+}
+
+criterion_group!(benches, verifications, refusals);
+criterion_main!(benches);
