@@ -8,6 +8,8 @@ use crate::jose::{KeySet, KeySetError, Verifier};
 use crate::step::{Purpose, Step};
 use crate::wire;
 
+pub use crate::cache::Freshness;
+
 /// How the key set at this address is fetched. A set without usable keys is no set: what is held stays.
 pub(crate) fn load(jwks_uri: String, backend: Arc<dyn Verifier>) -> Load<KeySet> {
     Arc::new(move |timeout, _| {

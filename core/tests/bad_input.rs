@@ -3,7 +3,8 @@
 mod support;
 
 use http::Method;
-use oidc_core::{Config, ResponseMode};
+use oidc_core::Config;
+use oidc_core::config::ResponseMode;
 use oidc_dev_provider::{Delivery, Endpoint, Fault};
 use serde_json::json;
 use support::{Answer, Ask, Browser, START, World, config};
@@ -538,7 +539,7 @@ fn a_bad_token_beside_a_good_session_is_refused() {
     }
     let token = world.access_token();
     let answer = browser.ask(&mut world, Ask::get("/").header("authorization", &format!("Bearer {token}")));
-    assert_eq!(answer.identity.unwrap().source(), oidc_core::Source::Header);
+    assert_eq!(answer.identity.unwrap().source(), oidc_core::guard::Source::Header);
 }
 
 #[test]

@@ -5,9 +5,11 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oidc_core::entropy::EntropyFailed;
+use oidc_core::keys::Freshness;
 use oidc_core::step::{Fetch, FetchError, FetchResult};
 use oidc_core::time::UnixTime;
-use oidc_core::{Client, EntropyFailed, EntropySource, Freshness, LoginOptions, Secret, Step};
+use oidc_core::{Client, EntropySource, LoginOptions, Secret, Step};
 use oidc_dev_provider::{AccessTokenRequest, Delivery, Endpoint, Fault};
 use serde_json::json;
 use support::{START, World, config};

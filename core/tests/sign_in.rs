@@ -3,8 +3,10 @@
 mod support;
 
 use http::Method;
+use oidc_core::config::{ClientAuth, ResponseMode};
+use oidc_core::guard::Source;
 use oidc_core::jose::Algorithm;
-use oidc_core::{ClientAuth, Config, LoginOptions, ResponseMode, Source};
+use oidc_core::{Config, LoginOptions};
 use oidc_dev_provider::Fault;
 use support::{Ask, Browser, START, World, config, config_for};
 

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::{Instant, SystemTime};
 
+use oidc_core::entropy::EntropyFailed;
 use oidc_core::step::{Fetch, FetchResult, StoreError, StoreOp, StoreResult};
 use oidc_core::time::UnixTime;
-use oidc_core::{EntropyFailed, EntropySource, Step};
+use oidc_core::{EntropySource, Step};
 
 use crate::Oidc;
 

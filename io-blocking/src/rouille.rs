@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use http::{HeaderName, HeaderValue, Method};
-use oidc_core::{Headers, Identity, Incoming, Verdict};
+use oidc_core::guard::Headers;
+use oidc_core::{Identity, Incoming, Verdict};
 use rouille::{Request, Response};
 
 use crate::Oidc;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use oidc_core::config::ConfigBuilder;
 use oidc_core::error::ConfigError;
-use oidc_core::{Client, Config, ConfigBuilder, Guard};
+use oidc_core::{Client, Config, Guard};
 
 use crate::Oidc;
 use crate::engine::{SessionStore, SystemEntropy, Transport};

@@ -5,9 +5,11 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use oidc_blocking::oidc_core::config::ConfigBuilder;
+use oidc_blocking::oidc_core::login::LoginState;
 use oidc_blocking::oidc_core::step::{Fetch, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
 use oidc_blocking::oidc_core::time::UnixTime;
-use oidc_blocking::oidc_core::{Callback, Config, ConfigBuilder, LoginOptions, LoginState, Secret};
+use oidc_blocking::oidc_core::{Callback, Config, LoginOptions, Secret};
 use oidc_blocking::{Builder, Oidc, SessionStore, Transport};
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevProvider};
 use url::{Position, Url};

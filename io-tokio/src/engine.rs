@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::time::{Instant, SystemTime};
 
+use oidc_core::entropy::EntropyFailed;
 use oidc_core::step::{Fetch, FetchResult, Reply, StoreError, StoreOp, StoreResult};
 use oidc_core::time::UnixTime;
-use oidc_core::{EntropyFailed, EntropySource, Step};
+use oidc_core::{EntropySource, Step};
 use tracing::Instrument as _;
 
 use crate::Oidc;

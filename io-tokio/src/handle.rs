@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use oidc_core::error::{ConfigError, TokenError};
+use oidc_core::keys::Freshness;
+use oidc_core::login::{LoginState, Redirect};
+use oidc_core::userinfo::Userinfo;
 use oidc_core::{
-    Callback, Claims, Client, Config, Error, Freshness, Guard, Incoming, LoginOptions, LoginState, Redirect,
-    Secret, Session, Userinfo, Verdict,
+    Callback, Claims, Client, Config, Error, Guard, Incoming, LoginOptions, Secret, Session, Verdict,
 };
 
 use crate::engine::{Running, SessionStore, Transport, now};

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevProvider};
+use oidc_tokio::oidc_core::config::ConfigBuilder;
+use oidc_tokio::oidc_core::login::LoginState;
 use oidc_tokio::oidc_core::step::{Fetch, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
 use oidc_tokio::oidc_core::time::UnixTime;
-use oidc_tokio::oidc_core::{Callback, Config, ConfigBuilder, LoginOptions, LoginState, Secret};
+use oidc_tokio::oidc_core::{Callback, Config, LoginOptions, Secret};
 use oidc_tokio::{Builder, Oidc, SessionStore, Transport};
 use url::{Position, Url};
 

@@ -15,7 +15,7 @@
 //! | userinfo | asked at sign-in, where there is such an endpoint | several providers put the name only there; the ID token's word wins |
 //! | session, idle | a day | a working day and the night after |
 //! | session, absolute | a week | longer, and nobody notices that an account was closed |
-//! | tokens in the session | not kept | what is not there cannot be stolen; [`keep_tokens`](crate::ConfigBuilder::keep_tokens) keeps them |
+//! | tokens in the session | not kept | what is not there cannot be stolen; [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens) keeps them |
 //! | cookie secret | random at start | the demo works at once; sessions then end with the process, and a warning says so |
 //! | paths answered 401 instead of a redirect | `/api/` | a program cannot sign in; so are requests that are no page loads, wherever they go |
 //!

@@ -64,7 +64,7 @@
 //! };
 //! ```
 //!
-//! Give it to [`Client::begin_login`](crate::Client::begin_login), keep the [`LoginState`](crate::LoginState) with this browser,
+//! Give it to [`Client::begin_login`](crate::Client::begin_login), keep the [`LoginState`](crate::login::LoginState) with this browser,
 //! and give both state and callback to [`Client::finish_login`](crate::Client::finish_login).
 //!
 //! # Tests with the dev provider

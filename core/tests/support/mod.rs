@@ -13,12 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use oidc_core::config::ConfigBuilder;
+use oidc_core::entropy::EntropyFailed;
 use oidc_core::step::{Fetch, FetchError, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
 use oidc_core::time::UnixTime;
-use oidc_core::{
-    Client, Config, ConfigBuilder, EntropyFailed, EntropySource, Guard, Identity, Incoming, Secret, Step,
-    Verdict,
-};
+use oidc_core::{Client, Config, EntropySource, Guard, Identity, Incoming, Secret, Step, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, Delivery, DevClient, DevProvider};
 
 pub const ISSUER: &str = "https://op.example";
