@@ -76,7 +76,7 @@
 //!
 //! use oidc_core::error::TokenError;
 //! use oidc_core::time::UnixTime;
-//! use oidc_core::{Client, Config, EntropyFailed, EntropySource, Step};
+//! use oidc_core::{Client, Config, entropy::EntropyFailed, EntropySource, Step};
 //! use oidc_dev_provider::{AccessTokenRequest, DevProvider};
 //!
 //! fn run<T>(provider: &mut DevProvider, now: u64, mut step: Step<T>) -> T {
