@@ -9,7 +9,7 @@ use crate::time::UnixTime;
 
 /// What a flow needs next. A driver loops until `Done`:
 ///
-/// ```ignore
+/// ```text
 /// loop {
 ///     step = match step {
 ///         Step::Done(value) => return value,

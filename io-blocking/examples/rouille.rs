@@ -1,0 +1,69 @@
+//! People sign in, and programs call with a token: rouille behind [`Oidc::protect`].
+//!
+//! `cargo run -p oidc-blocking --all-features --example rouille` brings a provider of its own. With one of yours, set
+//! `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, and register `http://127.0.0.1:3000/callback` there.
+
+#[path = "../../examples/demo.rs"]
+mod demo;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::thread;
+
+use demo::{Demo, pages};
+use oidc_blocking::rouille::{IdentityRequired, Visitor};
+use oidc_blocking::{Builder, Oidc};
+use rouille::{Request, Response, ResponseBody, Server};
+
+fn main() -> ExitCode {
+    demo::exit_code(serve())
+}
+
+fn serve() -> Result<(), Box<dyn Error>> {
+    let (demo, listener) = Demo::start()?;
+    let oidc = Builder::from_vars(|name| demo.variable(name))?.build()?;
+
+    // The first request need not wait for the provider's keys.
+    let renewing = oidc.clone();
+    thread::spawn(move || demo::report_keys(renewing.renew_keys()));
+
+    // rouille listens by itself, on the address that was kept for it.
+    let address = listener.local_addr()?;
+    drop(listener);
+    let server = Server::new(address, move |request| answer(&oidc, request))
+        .map_err(|error| format!("LISTEN: {error}"))?;
+    demo.ready();
+    server.run();
+    Ok(())
+}
+
+fn answer(oidc: &Oidc, request: &Request) -> Response {
+    match (request.method(), request.url().as_str()) {
+        ("GET" | "HEAD", "/healthz") => respond(demo::health(oidc.key_freshness())),
+        (_, "/healthz") => respond(demo::method_not_allowed()),
+        // It serves sign-in, callback and sign-out, and hands on all else.
+        _ => oidc.protect(request, |visitor| application(request, visitor)),
+    }
+}
+
+/// Whoever wants to know who asks looks at `visitor.identity`; what needs an identity asks for `visitor.required()?`.
+fn application(request: &Request, visitor: Visitor) -> Result<Response, IdentityRequired> {
+    Ok(respond(match (request.method(), request.url().as_str()) {
+        ("GET" | "HEAD", "/") => pages::home(visitor.identity.as_ref()),
+        ("GET" | "HEAD", "/profile") => pages::profile(&visitor.required()?),
+        ("GET" | "HEAD", "/api/whoami") => demo::whoami(&visitor.required()?),
+        (_, "/" | "/profile" | "/api/whoami") => demo::method_not_allowed(),
+        _ => pages::not_found(),
+    }))
+}
+
+fn respond(response: http::Response<String>) -> Response {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string().into(), text(value).into()))
+        .collect();
+    let status_code = response.status().as_u16();
+    Response { status_code, headers, data: ResponseBody::from_string(response.into_body()), upgrade: None }
+}

@@ -1,0 +1,47 @@
+//! People sign in, and programs call with a token: axum behind [`Oidc::layer`](oidc_tokio::Oidc::layer).
+//!
+//! `cargo run -p oidc-tokio --all-features --example axum` brings a provider of its own. With one of yours, set
+//! `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`, and register `http://127.0.0.1:3000/callback` there.
+
+#[path = "../../examples/demo.rs"]
+mod demo;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use axum::Router;
+use axum::routing::get;
+use demo::{Demo, pages};
+use oidc_tokio::Builder;
+use oidc_tokio::axum::Identity;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    demo::exit_code(serve().await)
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let (demo, listener) = Demo::start()?;
+    let oidc = Builder::from_vars(|name| demo.variable(name))?.build()?;
+
+    let health = oidc.clone();
+    let app = Router::new()
+        // Whoever wants to know who asks takes an `Option<Identity>` …
+        .route("/", get(async |who: Option<Identity>| pages::home(who.as_deref())))
+        // … and what needs an identity takes an `Identity`: nobody else gets there.
+        .route("/profile", get(async |who: Identity| pages::profile(&who)))
+        .route("/api/whoami", get(async |who: Identity| demo::whoami(&who)))
+        .fallback(async || pages::not_found())
+        // All above is behind the layer, which also serves sign-in, callback and sign-out.
+        .layer(oidc.layer())
+        .route("/healthz", get(async move || demo::health(health.key_freshness())));
+
+    // The first request need not wait for the provider's keys.
+    tokio::spawn(async move { demo::report_keys(oidc.renew_keys().await) });
+
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    demo.ready();
+    Ok(axum::serve(listener, app).await?)
+}
