@@ -204,7 +204,7 @@ impl Options {
         let leeway = Duration::from_secs(self.number("--leeway")?.unwrap_or(60));
         let rules = rules
             .and_then(|rules| rules.algorithms(algorithms)?.leeway(leeway))
-            .map_err(in_words_of_options)?;
+            .map_err(|error| in_words_of_options(&error))?;
         Ok(match self.value("--nonce") {
             Some(nonce) => rules.nonce(nonce),
             None => rules,
@@ -213,7 +213,7 @@ impl Options {
 }
 
 /// `OIDC_LEEWAY: …` is `--leeway: …` here.
-fn in_words_of_options(error: ConfigError) -> String {
+fn in_words_of_options(error: &ConfigError) -> String {
     error.to_string().replacen(
         &format!("OIDC_{}", error.setting().to_uppercase()),
         &format!("--{}", error.setting()),
