@@ -13,8 +13,7 @@ use std::process::ExitCode;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 use oidc_core::Identity;
-use oidc_core::error::TokenError;
-use oidc_core::keys::Freshness;
+use oidc_core::keys::KeyStatus;
 use oidc_dev_provider::{DevClient, DevProvider, Running};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -136,13 +135,6 @@ pub(crate) fn exit_code(served: Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
-/// To be told at the start. The server serves in any case, and keys are fetched when they are needed.
-pub(crate) fn report_keys(fetched: Result<(), TokenError>) {
-    if let Err(error) = fetched {
-        tracing::warn!(code = error.code(), %error, "the provider does not answer yet");
-    }
-}
-
 /// Who sent the request, as JSON.
 pub(crate) fn whoami(who: &Identity) -> Response<String> {
     match serde_json::to_string(who) {
@@ -152,8 +144,8 @@ pub(crate) fn whoami(who: &Identity) -> Response<String> {
 }
 
 /// That the process lives, and how good its keys are.
-pub(crate) fn health(keys: Freshness) -> Response<String> {
-    answer(StatusCode::OK, "application/json", format!(r#"{{"keys":"{}"}}"#, keys.name()))
+pub(crate) fn health(keys: &KeyStatus) -> Response<String> {
+    answer(StatusCode::OK, "application/json", format!(r#"{{"keys":"{}"}}"#, keys.freshness.name()))
 }
 
 /// For a path that has another method only.

@@ -18,7 +18,7 @@ pub(crate) fn home(who: Option<&Identity>) -> Response<String> {
 }
 
 const SIGNED_OUT: &str = "\
-<p>This page is for everybody. Your profile is for you alone: sign in at the identity provider, and come back to it.</p>\n\
+<p>Everybody may see this page. Your profile is yours alone: sign in at your identity provider to see it.</p>\n\
 <div class=\"actions\"><a class=\"button\" id=\"sign-in\" href=\"/login?return_to=/profile\">Sign in</a></div>\n";
 
 /// Who has signed in, and what the provider says about them.

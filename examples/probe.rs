@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Display;
+use std::io;
 use std::process::ExitCode;
 
 use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
@@ -11,6 +12,7 @@ use oidc_core::error::{CallbackError, ConfigError, ProviderError, RequestError, 
 use oidc_core::step::{FetchError, FetchResult, Purpose};
 use oidc_core::{Callback, Error};
 use serde_json::json;
+use tracing_subscriber::EnvFilter;
 use url::{Position, Url};
 
 /// What the command line asks for.
@@ -109,6 +111,12 @@ impl Plan {
         }
         outcome.is_ok()
     }
+}
+
+/// What core warns of, unless `RUST_LOG` asks for more: a report has no room for every detail.
+pub(crate) fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("oidc_core=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }
 
 /// The exit code for who did not ask properly.
@@ -407,7 +415,15 @@ impl Iterator for Tags<'_> {
             self.html = &self.html[end..];
             let attributes = self.attributes()?;
             if name == "script" || name == "style" {
-                self.html = &self.html[self.html.to_ascii_lowercase().find(&format!("</{name}"))?..];
+                let closes = |text: &str| {
+                    text.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(&name))
+                };
+                let end = self
+                    .html
+                    .match_indices("</")
+                    .find(|(at, slash)| closes(&self.html[at + slash.len()..]))?
+                    .0;
+                self.html = &self.html[end..];
             }
             return Some(Tag { name, attributes });
         }

@@ -1,44 +1,60 @@
-//! One remote document and when to fetch it again: a pure machine, and the flow that asks it.
+//! One remote document and when to fetch it again: a pure machine. [`shared`] holds the flows that ask it.
 //!
 //! This file knows no protocol. A refresh that is merely due costs nothing but itself; one that a stranger can provoke
-//! comes out of a budget.
+//! comes out of a budget. What is held is never given up for a bad answer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub(crate) mod shared;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::ProviderError;
-use crate::step::Step;
 use crate::time::UnixTime;
 
-/// When a held document is due for its periodic refresh.
-const REFRESH_AFTER: Duration = Duration::from_secs(600);
-/// How long a document serves although every refresh fails.
-const MAX_STALE: Duration = Duration::from_secs(86_400);
 /// How many fetches can be provoked in a row, and how long it takes until one more can.
 const BURST: u32 = 2;
 const REFILL: Duration = Duration::from_secs(5);
 /// The longest back-off after failures: of a periodic refresh, and where a request is in need.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 const MAX_BACKOFF_IN_NEED: Duration = Duration::from_secs(5);
-/// How often a flow looks whether another flow's fetch has ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The longest `Retry-After` that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// How long documents are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifetimes {
+    /// What the provider asks for is taken within these bounds; the longest where it asks for nothing.
+    pub(crate) shortest: Duration,
+    pub(crate) longest: Duration,
+    /// How long a document serves although every refresh fails.
+    pub(crate) max_stale: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { shortest: seconds(60), longest: seconds(600), max_stale: seconds(86_400) }
+    }
+}
 
 /// What a caller needs of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     /// What is held will do.
     Held,
-    /// It must have been asked for at this time or later: what is held was not enough.
-    AskedSince(UnixTime),
+    /// What was asked for at this time was not enough.
+    NewerThan(UnixTime),
+    /// Nothing now: the document is to be renewed before a request has to wait for it.
+    Renewal,
 }
 
 /// What the machine answers.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Decision<T> {
     /// Take this.
-    Use(Arc<T>),
+    Use(Held<T>),
     /// Fetch it, under this lease.
-    Fetch(Lease),
+    Fetch(Lease, Validators),
     /// Someone else fetches it.
     Wait,
     /// Not now; perhaps after this time.
@@ -49,13 +65,56 @@ pub(crate) enum Decision<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lease(u64);
 
-/// The age of what is held, for health checks.
+/// A document and when it was asked for: what was published later cannot be in it.
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    pub(crate) document: Arc<T>,
+    pub(crate) asked: UnixTime,
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self { document: Arc::clone(&self.document), asked: self.asked }
+    }
+}
+
+/// What a fetch has brought.
+pub(crate) struct Loaded<T> {
+    /// `None`: what is held is still current.
+    pub(crate) document: Option<T>,
+    pub(crate) caching: Caching,
+}
+
+/// What the answer's headers say about keeping it ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Caching {
+    /// How long it is fresh from now on.
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) validators: Validators,
+}
+
+/// By what an answer is recognised as unchanged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Validators {
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<String>,
+}
+
+/// Why a fetch has brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) error: ProviderError,
+    /// When the provider wants to be asked again.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// How good what is held is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// Held and not yet due.
+    /// Held, and the last fetch was good.
     Fresh,
-    /// Held, and a refresh is due or has failed.
+    /// Held, and a refresh is overdue or has failed.
     Stale,
     /// Nothing usable is held.
     None,
@@ -73,18 +132,39 @@ impl Freshness {
     }
 }
 
+/// The state of the keys, for health checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// How good they are.
+    pub freshness: Freshness,
+    /// Since when: fresh since the last good fetch began; stale or none since the first fetch failed after that. `None`
+    /// before anything was fetched.
+    pub since: Option<UnixTime>,
+    /// The code of the last failure, while there has been no good fetch since.
+    pub reason: Option<&'static str>,
+}
+
 pub(crate) struct Cached<T> {
+    lifetimes: Lifetimes,
     held: Option<Held<T>>,
+    schedule: Schedule,
+    validators: Validators,
     flight: Option<Flight>,
     failures: Failures,
     budget: Budget,
     leases: u64,
+    jitter: Jitter,
 }
 
-struct Held<T> {
-    document: Arc<T>,
-    /// When its fetch started: a key published later cannot be in it.
-    asked: UnixTime,
+/// When what is held is to be fetched again.
+#[derive(Default)]
+struct Schedule {
+    /// From when on a renewal in the background fetches.
+    renew: UnixTime,
+    /// From when on a request fetches.
+    due: UnixTime,
+    /// Until when somebody sees to it in the background, so that requests do not.
+    attended: UnixTime,
 }
 
 struct Flight {
@@ -94,42 +174,62 @@ struct Flight {
 }
 
 impl<T> Cached<T> {
-    pub(crate) fn empty() -> Self {
-        let (failures, budget) = (Failures::default(), Budget::full());
-        Self { held: None, flight: None, failures, budget, leases: 0 }
-    }
-
-    /// What to do for a caller in need. A fetch may take `timeout`; then its lease lapses.
-    pub(crate) fn decide(&mut self, need: Need, timeout: Duration, now: UnixTime) -> Decision<T> {
-        let flying = self.flight.as_ref().is_some_and(|flight| now < flight.until);
-        match (self.usable(need, now), flying) {
-            (Some(document), true) => Decision::Use(document),
-            (Some(document), false) if !self.refresh_is_due(now) => Decision::Use(document),
-            (Some(_), false) => self.lease(timeout, now),
-            (None, true) => Decision::Wait,
-            (None, false) => self.fetch_in_need(need, timeout, now),
+    pub(crate) fn empty(lifetimes: Lifetimes, jitter: Jitter) -> Self {
+        Self {
+            lifetimes,
+            held: None,
+            schedule: Schedule::default(),
+            validators: Validators::default(),
+            flight: None,
+            failures: Failures::default(),
+            budget: Budget::full(),
+            leases: 0,
+            jitter,
         }
     }
 
-    fn usable(&self, need: Need, now: UnixTime) -> Option<Arc<T>> {
-        let held = self.held.as_ref().filter(|held| now.saturating_since(held.asked) < MAX_STALE)?;
-        let enough = match need {
-            Need::Held => true,
-            Need::AskedSince(time) => held.asked >= time,
-        };
-        enough.then(|| Arc::clone(&held.document))
+    /// What to do for a caller. A fetch may take `timeout`; then its lease lapses.
+    pub(crate) fn decide(&mut self, need: Need, timeout: Duration, now: UnixTime) -> Decision<T> {
+        self.follow_clock(now);
+        let flying = self.flight.as_ref().is_some_and(|flight| now < flight.until);
+        match self.usable(need, now) {
+            Some(held) if flying || !self.refresh_is_due(need, now) => Decision::Use(held),
+            Some(_) => self.lease(timeout, now),
+            None if flying => Decision::Wait,
+            None => self.fetch_in_need(need, timeout, now),
+        }
     }
 
-    fn refresh_is_due(&self, now: UnixTime) -> bool {
-        let due = self.held.as_ref().is_none_or(|held| now.saturating_since(held.asked) >= REFRESH_AFTER);
-        due && self.failures.back_off(MAX_BACKOFF, now).is_none()
+    /// What is held, if that will do, however overdue a refresh is.
+    pub(crate) fn usable(&self, need: Need, now: UnixTime) -> Option<Held<T>> {
+        let stale = |held: &&Held<T>| now.saturating_since(held.asked) >= self.lifetimes.max_stale;
+        let held = self.held.as_ref().filter(|held| !stale(held))?;
+        let enough = match need {
+            Need::Held | Need::Renewal => true,
+            Need::NewerThan(asked) => held.asked > asked,
+        };
+        enough.then(|| held.clone())
+    }
+
+    /// What is held, if that will do and nothing is to be fetched.
+    pub(crate) fn at_hand(&mut self, now: UnixTime) -> Option<Held<T>> {
+        self.follow_clock(now);
+        self.usable(Need::Held, now).filter(|_| !self.refresh_is_due(Need::Held, now))
+    }
+
+    fn refresh_is_due(&self, need: Need, now: UnixTime) -> bool {
+        let due = match need {
+            Need::Renewal => self.schedule.renew,
+            Need::Held | Need::NewerThan(_) => self.schedule.due.max(self.schedule.attended),
+        };
+        now >= due && self.failures.back_off(MAX_BACKOFF, now).is_none()
     }
 
     fn fetch_in_need(&mut self, need: Need, timeout: Duration, now: UnixTime) -> Decision<T> {
         if let Some(wait) = self.failures.back_off(MAX_BACKOFF_IN_NEED, now) {
             return Decision::Refuse(wait);
         }
-        let provoked = need != Need::Held && self.held.is_some();
+        let provoked = matches!(need, Need::NewerThan(_)) && self.held.is_some();
         match if provoked { self.budget.take(now) } else { Ok(()) } {
             Ok(()) => self.lease(timeout, now),
             Err(wait) => Decision::Refuse(wait),
@@ -140,23 +240,40 @@ impl<T> Cached<T> {
         self.leases = self.leases.wrapping_add(1);
         let lease = Lease(self.leases);
         self.flight = Some(Flight { lease, asked: now, until: now.saturating_add(timeout) });
-        Decision::Fetch(lease)
+        let validators = if self.held.is_some() { self.validators.clone() } else { Validators::default() };
+        Decision::Fetch(lease, validators)
     }
 
-    /// The fetch has brought a good document.
-    pub(crate) fn succeed(&mut self, lease: Lease, document: T) -> Arc<T> {
-        let document = Arc::new(document);
-        if let Some(flight) = self.land(lease) {
-            self.held = Some(Held { document: Arc::clone(&document), asked: flight.asked });
-            self.failures = Failures::default();
-        }
-        document
+    /// The fetch has brought a good document, or word that what is held still is one.
+    pub(crate) fn succeed(&mut self, lease: Lease, loaded: Loaded<T>, now: UnixTime) -> Option<Held<T>> {
+        let flight = self.land(lease)?;
+        let document = match (loaded.document, &self.held) {
+            (Some(document), _) => Arc::new(document),
+            (None, Some(held)) => Arc::clone(&held.document),
+            (None, None) => return None,
+        };
+        let held = Held { document, asked: flight.asked };
+        self.held = Some(held.clone());
+        self.failures = Failures::default();
+        self.validators = loaded.caching.validators;
+        self.plan(loaded.caching.lifetime, now);
+        Some(held)
+    }
+
+    /// Refreshes come ahead of expiry, and of different instances at different times.
+    fn plan(&mut self, lifetime: Option<Duration>, now: UnixTime) {
+        let Lifetimes { shortest, longest, .. } = self.lifetimes;
+        let lifetime = lifetime.unwrap_or(longest).max(shortest).min(longest);
+        let due = self.jitter.between(lifetime, 80, 100);
+        self.schedule.due = now.saturating_add(due);
+        self.schedule.renew = now.saturating_add(self.jitter.between(due, 75, 90));
     }
 
     /// The fetch has failed; what is held stays.
-    pub(crate) fn fail(&mut self, lease: Lease, now: UnixTime) {
+    pub(crate) fn fail(&mut self, lease: Lease, failure: &Failure, now: UnixTime) {
         if self.land(lease).is_some() {
-            self.failures.add(now);
+            let factor = self.jitter.between(Duration::from_secs(1), 75, 100);
+            self.failures.add(failure, factor, now);
         }
     }
 
@@ -169,13 +286,49 @@ impl<T> Cached<T> {
         self.flight.take_if(|flight| flight.lease == lease)
     }
 
-    pub(crate) fn freshness(&self, now: UnixTime) -> Freshness {
-        match self.usable(Need::Held, now) {
+    /// When a renewal in the background is to be called again. Until a while after that, requests leave refreshes to it.
+    pub(crate) fn attend(&mut self, now: UnixTime) -> UnixTime {
+        let next = match self.failures.back_off(MAX_BACKOFF, now) {
+            Some(pause) => now.saturating_add(pause),
+            None => self.schedule.renew.max(now.saturating_add(Duration::from_secs(1))),
+        };
+        self.schedule.attended = next.saturating_add(MAX_BACKOFF);
+        next
+    }
+
+    /// How long a caller in need has to wait before it may ask again.
+    pub(crate) fn retry_after(&self, now: UnixTime) -> Duration {
+        self.failures.back_off(MAX_BACKOFF_IN_NEED, now).unwrap_or_default()
+    }
+
+    pub(crate) fn status(&self, now: UnixTime) -> KeyStatus {
+        let failing = self.failures.first.is_some();
+        let freshness = match self.usable(Need::Held, now) {
             None => Freshness::None,
-            Some(_) if self.failures.count > 0 => Freshness::Stale,
-            Some(_) if self.refresh_is_due(now) => Freshness::Stale,
+            Some(_) if failing || self.refresh_is_due(Need::Held, now) => Freshness::Stale,
             Some(_) => Freshness::Fresh,
+        };
+        let since = self.failures.first.or(self.held.as_ref().map(|held| held.asked));
+        KeyStatus { freshness, since, reason: self.failures.code }
+    }
+
+    /// A clock that was set back must not make the past look like the future: what was asked for then was asked for before
+    /// whatever comes now.
+    fn follow_clock(&mut self, now: UnixTime) {
+        let before = now.saturating_sub(Duration::from_millis(1));
+        if let Some(held) = self.held.as_mut().filter(|held| held.asked > now) {
+            held.asked = before;
         }
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.asked > now) {
+            flight.asked = before;
+            flight.until = flight.until.min(now.saturating_add(MAX_BACKOFF_IN_NEED));
+        }
+        let latest = now.saturating_add(self.lifetimes.longest);
+        self.schedule.due = self.schedule.due.min(latest);
+        self.schedule.renew = self.schedule.renew.min(latest);
+        self.schedule.attended = self.schedule.attended.min(latest.saturating_add(MAX_BACKOFF));
+        self.failures.last = self.failures.last.min(now);
+        self.budget.refilled = self.budget.refilled.min(now);
     }
 }
 
@@ -183,20 +336,31 @@ impl<T> Cached<T> {
 #[derive(Default)]
 struct Failures {
     count: u32,
+    first: Option<UnixTime>,
     last: UnixTime,
+    /// What the provider asked for, at least.
+    asked: Duration,
+    /// The part of each pause that is kept, as parts of a second.
+    factor: Duration,
+    code: Option<&'static str>,
 }
 
 impl Failures {
-    fn add(&mut self, now: UnixTime) {
+    fn add(&mut self, failure: &Failure, factor: Duration, now: UnixTime) {
         self.count = self.count.saturating_add(1);
+        self.first = self.first.or(Some(now));
         self.last = now;
+        self.asked = failure.retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+        self.factor = factor;
+        self.code = Some(failure.error.code());
     }
 
-    /// How much of the pause is left.
+    /// How much of the pause is left: 1, 2, 4 … seconds, a little less by chance, at most `longest`; or what the provider
+    /// asked for, if that is more.
     fn back_off(&self, longest: Duration, now: UnixTime) -> Option<Duration> {
         let doublings = self.count.checked_sub(1)?.min(6);
-        let pause = Duration::from_secs(1 << doublings).min(longest);
-        let left = pause.saturating_sub(now.saturating_since(self.last));
+        let pause = part(Duration::from_secs(1 << doublings).min(longest), self.factor.as_secs_f64());
+        let left = pause.max(self.asked).saturating_sub(now.saturating_since(self.last));
         (!left.is_zero()).then_some(left)
     }
 }
@@ -229,226 +393,30 @@ impl Budget {
     }
 }
 
-/// A document that flows share.
-pub(crate) struct Shared<T>(Arc<Mutex<Cached<T>>>);
-
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
+/// `whole` times a factor of at most one.
+fn part(whole: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(whole.as_secs_f64() * factor).unwrap_or(whole)
 }
 
-/// What a fetch needs to know: how long it may take, and when.
-pub(crate) type Load<T> = Arc<dyn Fn(Duration, UnixTime) -> Step<Result<T, ProviderError>> + Send + Sync>;
+/// Chance enough to keep a fleet apart: xorshift from a random start. Nothing secret depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Jitter(u64);
 
-/// Why the document is not to be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unavailable {
-    pub(crate) retry_after: Duration,
-    /// What the last fetch said, if it was this flow's.
-    pub(crate) cause: Option<ProviderError>,
-}
-
-impl<T: Send + Sync + 'static> Shared<T> {
-    pub(crate) fn empty() -> Self {
-        Self(Arc::new(Mutex::new(Cached::empty())))
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed | 1)
     }
 
-    /// The machine; a thread that panicked while it held it has left it whole, since its methods do not panic.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Cached<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is held, if that will do and no refresh is due.
-    pub(crate) fn at_hand(&self, now: UnixTime) -> Option<Arc<T>> {
-        let cached = self.lock();
-        cached.usable(Need::Held, now).filter(|_| !cached.refresh_is_due(now))
-    }
-
-    /// What is held, if that will do, however overdue a refresh is.
-    pub(crate) fn usable(&self, need: Need, now: UnixTime) -> Option<Arc<T>> {
-        self.lock().usable(need, now)
-    }
-
-    /// The document, fetched by `load` if need be, by `deadline` at the latest.
-    pub(crate) fn obtain(
-        &self,
-        need: Need,
-        load: Load<T>,
-        deadline: UnixTime,
-        now: UnixTime,
-    ) -> Step<Result<Arc<T>, Unavailable>> {
-        let timeout = deadline.saturating_since(now);
-        if timeout.is_zero() {
-            let late = Unavailable { retry_after: Duration::from_secs(1), cause: None };
-            return Step::Done(self.usable(need, now).ok_or(late));
-        }
-        let decision = self.lock().decide(need, timeout, now);
-        match decision {
-            Decision::Use(document) => Step::Done(Ok(document)),
-            Decision::Fetch(lease) => self.fetch(lease, need, &load, timeout, now),
-            Decision::Refuse(retry_after) => Step::Done(Err(Unavailable { retry_after, cause: None })),
-            Decision::Wait => {
-                let this = self.clone();
-                Step::wait(LOOK_AGAIN.min(timeout), move |now| this.obtain(need, load, deadline, now))
-            }
-        }
-    }
-
-    fn fetch(
-        &self,
-        lease: Lease,
-        need: Need,
-        load: &Load<T>,
-        timeout: Duration,
-        now: UnixTime,
-    ) -> Step<Result<Arc<T>, Unavailable>> {
-        let held = Holding { shared: self.clone(), lease };
-        load(timeout, now).then(now, move |result, now| Step::Done(held.land(result, need, now)))
-    }
-}
-
-/// A lease that is given back when its flow is lost.
-struct Holding<T: Send + Sync + 'static> {
-    shared: Shared<T>,
-    lease: Lease,
-}
-
-impl<T: Send + Sync + 'static> Holding<T> {
-    fn land(
-        self,
-        result: Result<T, ProviderError>,
-        need: Need,
-        now: UnixTime,
-    ) -> Result<Arc<T>, Unavailable> {
-        let mut cached = self.shared.lock();
-        match result {
-            Ok(document) => Ok(cached.succeed(self.lease, document)),
-            Err(cause) => {
-                cached.fail(self.lease, now);
-                let retry_after = cached.failures.back_off(MAX_BACKOFF_IN_NEED, now).unwrap_or_default();
-                cached.usable(need, now).ok_or(Unavailable { retry_after, cause: Some(cause) })
-            }
-        }
-    }
-}
-
-impl<T: Send + Sync + 'static> Drop for Holding<T> {
-    fn drop(&mut self) {
-        self.shared.lock().release(self.lease);
+    /// A part of `whole`, between so many percent.
+    fn between(&mut self, whole: Duration, least: u32, most: u32) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let [high, ..] = self.0.to_be_bytes();
+        let chance = f64::from(high) / f64::from(u8::MAX);
+        part(whole, f64::from(most.saturating_sub(least)).mul_add(chance, f64::from(least)) / 100.0)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(5);
-
-    fn at(seconds: u64) -> UnixTime {
-        UnixTime::from_secs(1_000 + seconds)
-    }
-
-    fn leased(decision: &Decision<u8>) -> Lease {
-        match decision {
-            Decision::Fetch(lease) => *lease,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn filled(seconds: u64) -> Cached<u8> {
-        let mut cached = Cached::empty();
-        let lease = leased(&cached.decide(Need::Held, TIMEOUT, at(seconds)));
-        cached.succeed(lease, 1);
-        cached
-    }
-
-    #[test]
-    fn the_first_need_fetches_and_the_others_wait() {
-        let mut cached = Cached::empty();
-        let lease = leased(&cached.decide(Need::Held, TIMEOUT, at(0)));
-        assert_eq!(cached.decide(Need::Held, TIMEOUT, at(0)), Decision::Wait);
-        cached.succeed(lease, 7);
-        assert_eq!(cached.decide(Need::Held, TIMEOUT, at(1)), Decision::Use(Arc::new(7)));
-    }
-
-    #[test]
-    fn a_lease_that_is_lost_or_lapsed_is_free_again() {
-        let mut cached = Cached::<u8>::empty();
-        let lost = leased(&cached.decide(Need::Held, TIMEOUT, at(0)));
-        cached.release(lost);
-        let lapsed = leased(&cached.decide(Need::Held, TIMEOUT, at(0)));
-        assert_eq!(cached.decide(Need::Held, TIMEOUT, at(4)), Decision::Wait);
-        let current = leased(&cached.decide(Need::Held, TIMEOUT, at(5)));
-        cached.fail(lapsed, at(6));
-        assert_eq!(
-            cached.decide(Need::Held, TIMEOUT, at(6)),
-            Decision::Wait,
-            "the old lease no longer counts"
-        );
-        cached.succeed(current, 1);
-        assert_eq!(cached.freshness(at(6)), Freshness::Fresh);
-    }
-
-    #[test]
-    fn a_flood_costs_at_most_14_fetches_in_any_minute() {
-        let mut cached = filled(0);
-        let fetches: Vec<u64> = (0..600_u64)
-            .filter(|second| {
-                match cached.decide(Need::AskedSince(at(*second + 1)), TIMEOUT, at(*second + 1)) {
-                    Decision::Fetch(lease) => {
-                        cached.succeed(lease, 1);
-                        true
-                    }
-                    _ => false,
-                }
-            })
-            .collect();
-        let most =
-            (0..540).map(|from| fetches.iter().filter(|at| (from..from + 60).contains(*at)).count()).max();
-        assert!((12..=14).contains(&most.unwrap()), "{most:?}");
-        assert!(fetches.windows(2).all(|pair| pair[1] - pair[0] <= 5), "a rotation is seen within 5 s");
-    }
-
-    #[test]
-    fn a_refresh_that_is_due_serves_what_is_held_meanwhile_and_after_a_failure() {
-        let mut cached = filled(0);
-        let lease = leased(&cached.decide(Need::Held, TIMEOUT, at(600)));
-        assert_eq!(cached.decide(Need::Held, TIMEOUT, at(600)), Decision::Use(Arc::new(1)));
-        cached.fail(lease, at(601));
-        assert_eq!(cached.decide(Need::Held, TIMEOUT, at(601)), Decision::Use(Arc::new(1)));
-        assert_eq!(cached.freshness(at(601)), Freshness::Stale);
-        leased(&cached.decide(Need::Held, TIMEOUT, at(602)));
-    }
-
-    #[test]
-    fn what_is_held_ends_at_max_stale() {
-        let mut cached = filled(0);
-        assert_eq!(cached.freshness(at(86_399)), Freshness::Stale);
-        assert_eq!(cached.freshness(at(86_400)), Freshness::None);
-        leased(&cached.decide(Need::Held, TIMEOUT, at(86_400)));
-    }
-
-    #[test]
-    fn failures_back_off_by_doubling_up_to_five_seconds_in_need() {
-        let mut cached = Cached::<u8>::empty();
-        let mut second = 0;
-        for pause in [1, 2, 4, 5, 5] {
-            let lease = leased(&cached.decide(Need::Held, TIMEOUT, at(second)));
-            cached.fail(lease, at(second));
-            let refused = cached.decide(Need::Held, TIMEOUT, at(second));
-            assert_eq!(refused, Decision::Refuse(Duration::from_secs(pause)));
-            second += pause;
-        }
-    }
-
-    #[test]
-    fn a_flow_that_is_dropped_in_mid_fetch_lets_the_next_one_fetch() {
-        let shared = Shared::<u8>::empty();
-        let load: Load<u8> = Arc::new(|timeout, _| Step::wait(timeout, |_| Step::Done(Ok(3))));
-        let first = shared.obtain(Need::Held, Arc::clone(&load), at(5), at(0));
-        drop(first);
-        let Step::Wait(_, wake) = shared.obtain(Need::Held, load, at(5), at(0)) else { panic!("fetches") };
-        assert!(matches!(wake.resume(at(1)), Step::Done(Ok(document)) if *document == 3));
-    }
-}
+mod tests;

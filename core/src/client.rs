@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cache::{Freshness, Need, Shared, Unavailable};
+use crate::cache::shared::{Shared, Unavailable};
+use crate::cache::{Cached, Freshness, Held, Jitter, KeyStatus, Need};
 use crate::config::{Config, Registration};
 use crate::discovery::{self, Metadata};
 use crate::entropy::EntropySource;
@@ -13,7 +14,7 @@ use crate::jose::{Claims, KeySet, Verifier};
 use crate::login::{self, Callback, LoginOptions, LoginState, Redirect, UsedLogins};
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::step::{Purpose, Step, StoreAnswer, StoreOp};
+use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step, StoreAnswer, StoreOp};
 use crate::time::UnixTime;
 use crate::token::TokenRules;
 use crate::userinfo::{self, Userinfo};
@@ -21,7 +22,7 @@ use crate::{keys, logout};
 
 /// How long any flow may take, and how long one may that finishes a sign-in.
 const PATIENCE: Duration = Duration::from_secs(5);
-const SIGN_IN_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const SIGN_IN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A relying party and resource server of one issuer. A clone is cheap and shares keys and memory.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ struct Inner {
     backend: Arc<dyn Verifier>,
     metadata: Shared<Metadata>,
     keys: Shared<KeySet>,
+    static_keys: Option<Arc<KeySet>>,
     used_logins: Mutex<UsedLogins>,
 }
 
@@ -50,9 +52,13 @@ impl Client {
     /// A client with a signature backend of one's own.
     #[must_use]
     pub fn with_backend(config: Config, entropy: Arc<dyn EntropySource>, backend: Arc<dyn Verifier>) -> Self {
-        let (metadata, keys) = (Shared::empty(), Shared::empty());
+        let static_keys =
+            config.static_keys.as_ref().and_then(|keys| KeySet::parse(keys.as_bytes(), &*backend).ok());
+        let metadata = Shared::new(Cached::empty(config.lifetimes, jitter(&*entropy)));
+        let keys = Shared::new(Cached::empty(config.lifetimes, jitter(&*entropy)));
+        let static_keys = static_keys.map(Arc::new);
         let used_logins = Mutex::default();
-        Self { inner: Arc::new(Inner { config, entropy, backend, metadata, keys, used_logins }) }
+        Self { inner: Arc::new(Inner { config, entropy, backend, metadata, keys, static_keys, used_logins }) }
     }
 
     /// The settings.
@@ -69,10 +75,13 @@ impl Client {
         self.inner.config.registration.as_ref().ok_or(UsageError::NoClient)
     }
 
-    /// How good the keys at hand are.
+    /// How good the keys at hand are, since when, and why.
     #[must_use]
-    pub fn key_freshness(&self, now: UnixTime) -> Freshness {
-        self.inner.keys.lock().freshness(now)
+    pub fn key_status(&self, now: UnixTime) -> KeyStatus {
+        match &self.inner.static_keys {
+            Some(_) => KeyStatus { freshness: Freshness::Fresh, since: None, reason: None },
+            None => self.inner.keys.status(now),
+        }
     }
 
     /// Starts a sign-in: where to send the browser, and what to bind to it meanwhile.
@@ -136,13 +145,9 @@ impl Client {
     ) -> Step<Result<Session, Error>> {
         let this = self.clone();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
-            let fetch = match this.code_grant(&metadata, callback, &login, left(deadline, now)) {
-                Ok(fetch) => fetch,
-                Err(error) => return Step::Done(Err(error)),
-            };
-            Step::fetch(fetch, move |result, now| match TokenResponse::parse(result) {
-                Ok(response) => this.signed_in(&login, response, deadline, now),
-                Err(error) => Step::Done(Err(error.into())),
+            let fetch = this.code_grant(&metadata, callback, &login, left(Purpose::Token, deadline, now));
+            exchange(fetch, TokenResponse::parse, move |response, now| {
+                this.signed_in(&login, response, deadline, now)
             })
         })
     }
@@ -152,12 +157,12 @@ impl Client {
         metadata: &Metadata,
         callback: Callback,
         login: &LoginState,
-        timeout: Duration,
-    ) -> Result<crate::step::Fetch, Error> {
+        timeout: Result<Duration, ProviderError>,
+    ) -> Result<Fetch, Error> {
         let registration = self.registration()?;
         let code = callback.into_code(metadata)?;
-        let endpoint = metadata.token_endpoint.as_ref().ok_or(UsageError::NoEndpoint("token_endpoint"))?;
-        exchange::code_grant(registration, endpoint.as_str(), code.expose(), login.code_verifier(), timeout)
+        let endpoint = metadata.token_endpoint.required()?.as_str();
+        exchange::code_grant(registration, endpoint, code.expose(), login.code_verifier(), timeout?)
             .ok_or(UsageError::NoEndpoint("token_endpoint").into())
     }
 
@@ -194,7 +199,7 @@ impl Client {
             None => rules,
         };
         let token = Token { text: id_token, goes_with: Some(response.access_token.clone()), rules };
-        let claims = self.verify(token, deadline, now);
+        let claims = self.verify(token, None, deadline, now);
         claims.map(now, |claims| claims.map_err(|error| ProviderError::IdToken(error).into()))
     }
 
@@ -206,13 +211,9 @@ impl Client {
         let deadline = now.saturating_add(PATIENCE);
         let this = self.clone();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
-            let fetch = match this.refresh_grant(&metadata, &session, left(deadline, now)) {
-                Ok(fetch) => fetch,
-                Err(error) => return Step::Done(Err(error)),
-            };
-            Step::fetch(fetch, move |result, now| match TokenResponse::parse(result) {
-                Ok(response) => this.refreshed(session, response, deadline, now),
-                Err(error) => Step::Done(Err(error.into())),
+            let fetch = this.refresh_grant(&metadata, &session, left(Purpose::Token, deadline, now));
+            exchange(fetch, TokenResponse::parse, move |response, now| {
+                this.refreshed(session, response, deadline, now)
             })
         })
     }
@@ -221,11 +222,11 @@ impl Client {
         &self,
         metadata: &Metadata,
         session: &Session,
-        timeout: Duration,
-    ) -> Result<crate::step::Fetch, Error> {
-        let endpoint = metadata.token_endpoint.as_ref().ok_or(UsageError::NoEndpoint("token_endpoint"))?;
+        timeout: Result<Duration, ProviderError>,
+    ) -> Result<Fetch, Error> {
+        let endpoint = metadata.token_endpoint.required()?.as_str();
         let refresh_token = session.refresh_token().ok_or(UsageError::NoRefreshToken)?;
-        exchange::refresh_grant(self.registration()?, endpoint.as_str(), refresh_token, timeout)
+        exchange::refresh_grant(self.registration()?, endpoint, refresh_token, timeout?)
             .ok_or(UsageError::NoEndpoint("token_endpoint").into())
     }
 
@@ -278,75 +279,103 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Claims, TokenError>> {
         let Some(rules) = rules else { return Step::Done(Err(TokenError::WrongType)) };
-        if let Some(keys) = self.inner.keys.at_hand(now) {
-            let judged = rules.verify(token, &keys, now);
+        let held = self.keys_at_hand(now);
+        if let Some(held) = &held {
+            let judged = rules.verify(token, &held.document, now);
             let names_key = || rules.inspect(token, None, now).is_ok_and(|token| token.names_key);
             match judged {
                 Err(TokenError::UnknownKey) => {}
                 Err(TokenError::BadSignature) if !names_key() => {}
                 judged => return Step::Done(judged),
             }
+            if held.asked >= now {
+                return Step::Done(judged);
+            }
         }
         let token = Token { text: Secret::new(token), goes_with: None, rules: rules.clone() };
-        self.verify(token, now.saturating_add(PATIENCE), now)
+        self.verify(token, held.map(|held| held.asked), now.saturating_add(PATIENCE), now)
     }
 
-    /// A token that is hopeless by itself causes no fetch; one that only lacks its key causes one.
-    fn verify(&self, token: Token, deadline: UnixTime, now: UnixTime) -> Step<Result<Claims, TokenError>> {
+    fn keys_at_hand(&self, now: UnixTime) -> Option<Held<KeySet>> {
+        match &self.inner.static_keys {
+            // They were never asked for, and no newer ones ever will be.
+            Some(keys) => Some(Held { document: Arc::clone(keys), asked: UnixTime::END }),
+            None => self.inner.keys.at_hand(now),
+        }
+    }
+
+    /// A token that is hopeless by itself causes no fetch; one that only lacks its key causes one. It may have been judged
+    /// in vain by the keys that were asked for at a time.
+    fn verify(
+        &self,
+        token: Token,
+        in_vain: Option<UnixTime>,
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Claims, TokenError>> {
         let names_key = match token.rules.inspect(token.text.expose(), token.access_token(), now) {
             Ok(inspected) => inspected.names_key,
             Err(error) => return Step::Done(Err(error)),
         };
-        self.judge(names_key, deadline, now, move |keys, now| {
+        let judge = move |keys: &KeySet, now| {
             token.rules.verify_with(token.text.expose(), token.access_token(), keys, now)
-        })
+        };
+        self.judge(Judgement { arrived: now, deadline, names_key, judge }, in_vain, now)
     }
 
-    /// Judges by the keys held, and once more by newer ones if the verdict may be for want of a key.
-    fn judge<R: Send + 'static>(
+    /// Judges by the keys held, and by newer ones as long as the verdict may be for want of a key: until they were asked
+    /// for when the token was there already.
+    fn judge<R, J>(
         &self,
-        names_key: bool,
-        deadline: UnixTime,
+        judgement: Judgement<J>,
+        in_vain: Option<UnixTime>,
         now: UnixTime,
-        judge: impl Fn(&KeySet, UnixTime) -> Result<R, TokenError> + Send + 'static,
-    ) -> Step<Result<R, TokenError>> {
-        let (this, arrived) = (self.clone(), now);
-        self.keys(Need::Held, deadline, now).and_then(now, move |keys, now| match judge(&keys, now) {
-            Err(TokenError::UnknownKey) => this.judge_anew(arrived, deadline, now, judge),
-            Err(TokenError::BadSignature) if !names_key => this.judge_anew(arrived, deadline, now, judge),
-            judged => Step::Done(judged),
+    ) -> Step<Result<R, TokenError>>
+    where
+        R: Send + 'static,
+        J: Fn(&KeySet, UnixTime) -> Result<R, TokenError> + Send + 'static,
+    {
+        let this = self.clone();
+        let need = in_vain.map_or(Need::Held, Need::NewerThan);
+        self.keys(need, judgement.deadline, now).and_then(now, move |held, now| {
+            let verdict = (judgement.judge)(&held.document, now);
+            let for_want_of_a_key = match &verdict {
+                Err(TokenError::UnknownKey) => true,
+                Err(TokenError::BadSignature) => !judgement.names_key,
+                _ => false,
+            };
+            if for_want_of_a_key && held.asked < judgement.arrived {
+                return this.judge(judgement, Some(held.asked), now);
+            }
+            Step::Done(verdict)
         })
-    }
-
-    fn judge_anew<R: Send + 'static>(
-        &self,
-        arrived: UnixTime,
-        deadline: UnixTime,
-        now: UnixTime,
-        judge: impl Fn(&KeySet, UnixTime) -> Result<R, TokenError> + Send + 'static,
-    ) -> Step<Result<R, TokenError>> {
-        let newer = self.keys(Need::AskedSince(arrived), deadline, now);
-        newer.and_then(now, move |keys, now| Step::Done(judge(&keys, now)))
     }
 
     /// Asks the provider who this is.
     ///
     /// Its output is an [`Error`] when there is no such endpoint, no access token, or the answer is of another subject.
     pub fn userinfo(&self, session: &Session, now: UnixTime) -> Step<Result<Userinfo, Error>> {
-        let deadline = now.saturating_add(PATIENCE);
+        self.userinfo_by(session, now.saturating_add(PATIENCE), now)
+    }
+
+    /// The same as a part of a longer flow.
+    pub(crate) fn userinfo_by(
+        &self,
+        session: &Session,
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Userinfo, Error>> {
         let (this, subject) = (self.clone(), session.sub().to_owned());
         let access_token = session.access_token().cloned();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
-            let endpoint = metadata.userinfo_endpoint.as_ref().map(url::Url::as_str);
-            let fetch = access_token.zip(endpoint).and_then(|(access_token, endpoint)| {
-                userinfo::request(endpoint, &access_token, left(deadline, now))
+            let timeout = left(Purpose::Userinfo, deadline, now);
+            let fetch = metadata.userinfo_endpoint.required().and_then(|endpoint| {
+                let access_token = access_token.ok_or(UsageError::NoAccessToken)?;
+                userinfo::request(endpoint.as_str(), &access_token, timeout?)
+                    .ok_or(UsageError::NoAccessToken.into())
             });
-            let Some(fetch) = fetch else {
-                return Step::Done(Err(UsageError::NoEndpoint("userinfo_endpoint").into()));
-            };
-            Step::fetch(fetch, move |result, now| match userinfo::Answer::parse(result) {
-                Ok(answer) => this.accept_userinfo(answer, subject, deadline, now),
-                Err(error) => Step::Done(Err(error.into())),
+            exchange(fetch, userinfo::Answer::parse, move |answer, now| {
+                this.accept_userinfo(answer, subject, deadline, now)
             })
         })
     }
@@ -362,9 +391,10 @@ impl Client {
             userinfo::Answer::Plain(body) => Step::Done(Ok(body)),
             userinfo::Answer::Signed(token) => {
                 let algorithms = self.inner.config.algorithms.clone();
-                self.judge(true, deadline, now, move |keys, _| {
+                let judge = move |keys: &KeySet, _| {
                     crate::token::verify_signature(token.trim_end(), &algorithms, keys)
-                })
+                };
+                self.judge(Judgement { arrived: now, deadline, names_key: false, judge }, None, now)
             }
         };
         let this = self.clone();
@@ -383,8 +413,8 @@ impl Client {
     pub(crate) fn has_userinfo(&self, now: UnixTime) -> bool {
         let wanted =
             self.inner.config.registration.as_ref().is_some_and(|registration| registration.userinfo);
-        wanted
-            && self.inner.metadata.at_hand(now).is_some_and(|metadata| metadata.userinfo_endpoint.is_some())
+        let metadata = self.inner.metadata.usable(Need::Held, now);
+        wanted && metadata.is_some_and(|metadata| metadata.document.userinfo_endpoint.is_there())
     }
 
     /// Where to send the browser so that it is signed out at the provider too; `None` if the provider has no place for it.
@@ -399,54 +429,108 @@ impl Client {
     ) -> Step<Result<Option<url::Url>, Error>> {
         let (this, id_token, state) = (self.clone(), id_token.cloned(), state.to_owned());
         self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, _| {
-            let url = this.registration().map(|registration| {
+            let url = this.registration().map_err(Error::from).and_then(|registration| {
                 logout::end_session_url(&metadata, registration, id_token.as_ref(), &state)
             });
-            Step::Done(url.map_err(Error::from))
+            Step::Done(url)
         })
     }
 
-    /// Fetches metadata and keys if they are missing or due: for a driver that wants to know at its start.
+    /// Renews metadata and keys ahead of their expiry, and says when to call again. While somebody does call, no request
+    /// waits for a periodic refresh. At a server's start it tells whether the provider answers.
     ///
-    /// Its output is a [`TokenError::KeysUnavailable`] when there are none.
-    pub fn renew_keys(&self, now: UnixTime) -> Step<Result<(), TokenError>> {
-        self.keys(Need::Held, now.saturating_add(PATIENCE), now).map(now, |keys| keys.map(|_| ()))
+    /// Its output is what it has come to, and when to call again.
+    pub fn renew_keys(&self, now: UnixTime) -> Step<(Result<(), TokenError>, UnixTime)> {
+        let this = self.clone();
+        self.keys(Need::Renewal, now.saturating_add(PATIENCE), now).then(now, move |keys, now| {
+            let next = this.inner.metadata.attend(now).min(this.inner.keys.attend(now));
+            Step::Done((keys.map(|_| ()), next))
+        })
     }
 
     fn metadata(&self, deadline: UnixTime, now: UnixTime) -> Step<Result<Arc<Metadata>, Error>> {
-        let inner = &self.inner;
-        let load = discovery::load(inner.config.issuer.clone(), inner.config.algorithms.clone());
-        inner.metadata.obtain(Need::Held, load, deadline, now).map(now, |metadata| {
-            metadata.map_err(|Unavailable { cause, retry_after }| {
-                cause.unwrap_or(ProviderError::BackingOff(Purpose::Discovery, retry_after)).into()
-            })
+        self.metadata_for(Need::Held, deadline, now)
+    }
+
+    fn metadata_for(
+        &self,
+        need: Need,
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Arc<Metadata>, Error>> {
+        let load = discovery::load(&self.inner.config);
+        self.inner.metadata.obtain(need, load, deadline, now).map(now, |metadata| match metadata {
+            Ok(held) => Ok(held.document),
+            Err(Unavailable { cause, retry_after }) => {
+                Err(cause.unwrap_or(ProviderError::BackingOff(Purpose::Discovery, retry_after)).into())
+            }
         })
     }
 
     /// The key set, at the address that the metadata gives.
-    fn keys(&self, need: Need, deadline: UnixTime, now: UnixTime) -> Step<Result<Arc<KeySet>, TokenError>> {
+    fn keys(&self, need: Need, deadline: UnixTime, now: UnixTime) -> Step<Result<Held<KeySet>, TokenError>> {
+        if let Some(held) = self.inner.static_keys.as_ref().and_then(|_| self.keys_at_hand(now)) {
+            return Step::Done(Ok(held));
+        }
         let this = self.clone();
-        let unavailable = |retry_after| TokenError::KeysUnavailable { retry_after };
-        self.metadata(deadline, now).then(now, move |metadata, now| {
+        let of_metadata = if need == Need::Renewal { Need::Renewal } else { Need::Held };
+        self.metadata_for(of_metadata, deadline, now).then(now, move |metadata, now| {
             let metadata = match metadata {
                 Ok(metadata) => metadata,
-                Err(error) => {
-                    tracing::warn!(code = error.code(), %error, "no new keys without metadata");
-                    let retry_after = error.retry_after().unwrap_or(Duration::from_secs(1));
-                    return Step::Done(this.inner.keys.usable(need, now).ok_or(unavailable(retry_after)));
-                }
+                Err(error) => return Step::Done(this.keys_without_metadata(need, &error, now)),
             };
             let load = keys::load(metadata.jwks_uri.to_string(), Arc::clone(&this.inner.backend));
-            this.inner.keys.obtain(need, load, deadline, now).map(now, move |keys| {
+            this.inner.keys.obtain(need, load, deadline, now).map(now, |keys| {
                 keys.map_err(|Unavailable { retry_after, cause }| {
                     if let Some(error) = cause {
                         tracing::warn!(code = error.code(), %error, "no keys");
                     }
-                    unavailable(retry_after)
+                    TokenError::KeysUnavailable { retry_after }
                 })
             })
         })
     }
+
+    /// What is held serves on, if it is enough.
+    fn keys_without_metadata(
+        &self,
+        need: Need,
+        error: &Error,
+        now: UnixTime,
+    ) -> Result<Held<KeySet>, TokenError> {
+        tracing::warn!(code = error.code(), %error, "no new keys without metadata");
+        let retry_after = error.retry_after().unwrap_or(Duration::from_secs(1));
+        self.inner.keys.usable(need, now).ok_or(TokenError::KeysUnavailable { retry_after })
+    }
+}
+
+/// A fetch of one flow, its answer taken apart, and what follows.
+fn exchange<A, R>(
+    fetch: Result<Fetch, Error>,
+    parse: fn(FetchResult) -> Result<A, ProviderError>,
+    next: impl FnOnce(A, UnixTime) -> Step<Result<R, Error>> + Send + 'static,
+) -> Step<Result<R, Error>>
+where
+    A: Send + 'static,
+    R: Send + 'static,
+{
+    match fetch {
+        Err(error) => Step::Done(Err(error)),
+        Ok(fetch) => Step::fetch(fetch, move |result, now| match parse(result) {
+            Ok(answer) => next(answer, now),
+            Err(error) => Step::Done(Err(error.into())),
+        }),
+    }
+}
+
+/// A verification that may have to wait for keys.
+struct Judgement<J> {
+    /// When the token was there.
+    arrived: UnixTime,
+    deadline: UnixTime,
+    /// It names its key, so that a wrong signature under a known key is no reason to fetch.
+    names_key: bool,
+    judge: J,
 }
 
 /// A token on its way through a verification that may have to wait for keys.
@@ -462,8 +546,17 @@ impl Token {
     }
 }
 
-fn left(deadline: UnixTime, now: UnixTime) -> Duration {
-    deadline.saturating_since(now).min(PATIENCE)
+/// What is left of a flow's time for one more exchange; an exchange without time is not started.
+fn left(purpose: Purpose, deadline: UnixTime, now: UnixTime) -> Result<Duration, ProviderError> {
+    let left = deadline.saturating_since(now).min(PATIENCE);
+    if left.is_zero() { Err(ProviderError::Fetch(purpose, FetchError::Timeout)) } else { Ok(left) }
+}
+
+/// Without entropy all instances keep the same time, which is no reason not to start.
+fn jitter(entropy: &dyn EntropySource) -> Jitter {
+    let mut seed = [0; 8];
+    let _ = entropy.fill(&mut seed);
+    Jitter::new(u64::from_be_bytes(seed))
 }
 
 /// Shows the issuer.

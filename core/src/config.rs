@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use crate::cache::Lifetimes;
 use crate::error::ConfigError;
 use crate::jose::Algorithm;
 use crate::secret::Secret;
@@ -20,6 +21,8 @@ pub use builder::ConfigBuilder;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) issuer: Issuer,
+    /// Where the metadata is, if not at the place that the issuer's URL gives.
+    pub(crate) metadata_url: Option<Url>,
     pub(crate) registration: Option<Registration>,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) leeway: Duration,
@@ -29,6 +32,9 @@ pub struct Config {
     pub(crate) session: SessionSettings,
     pub(crate) cookie_secrets: Vec<Secret>,
     pub(crate) api_paths: Vec<String>,
+    pub(crate) lifetimes: Lifetimes,
+    /// A JWK set that is used instead of the provider's.
+    pub(crate) static_keys: Option<String>,
 }
 
 /// The client as the provider knows it.
@@ -138,7 +144,7 @@ impl Issuer {
             return Err(wrong("must have neither query nor fragment"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("must not carry credentials"));
+            return Err(ConfigError::new("issuer", "must not carry credentials"));
         }
         match url.scheme() {
             "https" => Ok(Self(text.to_owned())),

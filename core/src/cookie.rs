@@ -22,6 +22,8 @@ use crate::time::UnixTime;
 const MAX_COOKIE: usize = 4096;
 /// The most cookies that one value is split into.
 const MAX_CHUNKS: usize = 5;
+/// The most cookies of ours that are looked at: a session, the sign-ins under way, and some that were planted.
+const MAX_COOKIES: usize = 32;
 /// The format of a sealed value; a later one is not opened by this version, nor the reverse.
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
@@ -138,6 +140,11 @@ impl Cookies {
         Self { prefix, secure, cross_site_login: form_post && secure }
     }
 
+    /// What the names of all of them start with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     pub(crate) fn session(&self) -> String {
         format!("{}session", self.prefix)
     }
@@ -194,21 +201,18 @@ impl Cookies {
     }
 }
 
-/// The cookies of a request, in the order in which they came. What is no cookie is ignored.
+/// The application's own cookies of a request, in the order in which they came. All else is ignored, and so is what no
+/// browser would send: a cookie that is too long, and more than [`MAX_COOKIES`].
 pub(crate) struct Jar(Vec<(String, String)>);
 
 impl Jar {
-    pub(crate) fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut pairs = Vec::new();
-        for header in headers {
-            let Ok(text) = std::str::from_utf8(header) else { continue };
-            for pair in text.split(';') {
-                if let Some((name, value)) = pair.trim().split_once('=') {
-                    pairs.push((name.to_owned(), value.to_owned()));
-                }
-            }
-        }
-        Self(pairs)
+    pub(crate) fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>, prefix: &str) -> Self {
+        let texts = headers.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
+        let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let own = pairs.filter(|(name, value)| {
+            name.starts_with(prefix) && name.len().saturating_add(value.len()) <= MAX_COOKIE
+        });
+        Self(own.take(MAX_COOKIES).map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// All values under a name: a cookie may have been planted beside the right one.
@@ -225,7 +229,10 @@ impl Jar {
 
     /// The values that [`Cookies::set_split`] may have written under a name.
     pub(crate) fn joined(&self, name: &str) -> Vec<String> {
-        self.all(name).filter_map(|first| self.join(name, first)).collect()
+        let mut joined: Vec<String> = self.all(name).filter_map(|first| self.join(name, first)).collect();
+        joined.sort_unstable();
+        joined.dedup();
+        joined
     }
 
     fn join(&self, name: &str, first: &str) -> Option<String> {
@@ -322,13 +329,13 @@ mod tests {
             prop_assert!(set.iter().all(|cookie| cookie.len() <= MAX_COOKIE));
             let sent: Vec<String> =
                 set.iter().map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap().to_owned()).collect();
-            let jar = Jar::parse([sent.join("; ").as_bytes()]);
+            let jar = Jar::parse([sent.join("; ").as_bytes()], "n");
             prop_assert_eq!(jar.joined("n"), vec![value]);
         }
 
         #[test]
         fn any_cookie_header_is_taken_without_panic(header in any::<Vec<u8>>(), name in "[a-z]{0,3}") {
-            let jar = Jar::parse([header.as_slice()]);
+            let jar = Jar::parse([header.as_slice()], "");
             jar.joined(&name);
             jar.stale_parts(&name, 0);
         }
@@ -343,7 +350,7 @@ mod tests {
     #[test]
     fn a_missing_part_and_a_made_up_count_join_to_nothing() {
         for header in ["n=2~a", "n=99999999~a", "n=-1~a", "n=0~", "n=a", "n=2~a; n.2=c"] {
-            assert!(Jar::parse([header.as_bytes()]).joined("n").is_empty(), "{header}");
+            assert!(Jar::parse([header.as_bytes()], "n").joined("n").is_empty(), "{header}");
         }
     }
 }

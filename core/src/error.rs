@@ -67,8 +67,9 @@ impl Error {
     /// | `no_credentials`, `invalid_request` | the request's credentials are absent or ambiguous |
     /// | `origin_mismatch` | a request that changes something came from another origin |
     /// | `method_not_allowed`, `unsupported_media_type`, `body_too_large` | the request's form is wrong |
-    /// | `reserved_parameter`, `no_endpoint`, `no_client`, `no_refresh_token`, `session_too_large` | the call cannot be carried out |
+    /// | `reserved_parameter`, `no_endpoint`, `no_client`, `no_access_token`, `no_refresh_token`, `session_too_large` | the call cannot be carried out |
     /// | `entropy_failed`, `store_unavailable` | the machine's fault |
+    /// | `interaction_required`, `too_many_redirects` | in the probes only: the provider did not send the browser back |
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

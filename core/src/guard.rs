@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use url::Url;
 
 use crate::client::Client;
 use crate::config::ResponseMode;
@@ -32,6 +33,10 @@ const LOGIN: &str = "/login";
 const LOGOUT: &str = "/logout";
 /// Where the provider sends the browser after a sign-out.
 pub(crate) const LOGGED_OUT: &str = "/logged-out";
+
+/// The paths of the guard itself, beside the callback's; the last two are for sign-outs that the provider starts.
+pub(crate) const OWN_PATHS: [&str; 5] =
+    [LOGIN, LOGOUT, LOGGED_OUT, "/frontchannel-logout", "/backchannel-logout"];
 
 /// Decides about requests. A clone is cheap.
 #[derive(Clone)]
@@ -250,7 +255,7 @@ impl Guard {
         let Some(browser) = &self.browser else {
             return Step::Done(without_identity(&incoming, required, Vec::new()));
         };
-        let jar = incoming.cookies();
+        let jar = browser.cookies_of(&incoming);
         match self.seated(browser, &jar, now) {
             Some(seated) => Step::Done(self.seat(browser, &jar, &seated, now)),
             None if required && self.may_redirect(&incoming) => {
@@ -265,9 +270,7 @@ impl Guard {
 
     /// The session of a request. Two different ones that both open are none: one of them was planted.
     fn seated(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Option<Seated> {
-        let mut values = jar.joined(&browser.cookies.session());
-        values.sort_unstable();
-        values.dedup();
+        let values = jar.joined(&browser.cookies.session());
         let mut opened = values.iter().filter_map(|value| browser.seals.open(Purpose::Session, value, now));
         let (Some(only), None) = (opened.next(), opened.next()) else { return None };
         let session = Session::from_record(&only.payload, only.expires_at)?;
@@ -332,6 +335,11 @@ impl Browser {
         }))
     }
 
+    /// The cookies of a request that are this application's.
+    fn cookies_of(&self, incoming: &Incoming<'_>) -> Jar {
+        Jar::parse(incoming.all("cookie").iter().map(Vec::as_slice), self.cookies.prefix())
+    }
+
     /// The cookies that hold a session, and the removal of those that held more of an earlier one.
     fn session_cookies(
         &self,
@@ -356,9 +364,11 @@ impl Browser {
 
     /// A local path to return to that is not one of the guard's own, which would go round in circles.
     fn return_to(&self, target: &str) -> String {
-        let path = target.split('?').next().unwrap_or_default();
-        let own = [LOGIN, LOGOUT, LOGGED_OUT, &self.callback_path].contains(&path);
-        if own { "/".to_owned() } else { crate::login::local_path(target).to_owned() }
+        let target = crate::login::local_path(target);
+        let resolved = Url::parse(&self.origin).and_then(|origin| origin.join(target));
+        let path = resolved.as_ref().map_or("/", Url::path);
+        let own = path == self.callback_path || OWN_PATHS.contains(&path);
+        if own { "/".to_owned() } else { target.to_owned() }
     }
 }
 
@@ -393,10 +403,6 @@ impl Incoming<'_> {
         let mut values = Vec::new();
         self.headers.each(name, &mut |value| values.push(value.to_vec()));
         values
-    }
-
-    fn cookies(&self) -> Jar {
-        Jar::parse(self.all("cookie").iter().map(Vec::as_slice))
     }
 
     /// The one token presented.

@@ -2,26 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::cache::Load;
+use crate::cache::Failure;
+use crate::cache::shared::Load;
 use crate::error::{Malformation, ProviderError};
 use crate::jose::{KeySet, KeySetError, Verifier};
 use crate::step::{Purpose, Step};
 use crate::wire;
 
-pub use crate::cache::Freshness;
+pub use crate::cache::{Freshness, KeyStatus};
 
 /// How the key set at this address is fetched. A set without usable keys is no set: what is held stays.
 pub(crate) fn load(jwks_uri: String, backend: Arc<dyn Verifier>) -> Load<KeySet> {
-    Arc::new(move |timeout, _| {
+    Arc::new(move |ask, _| {
         let backend = Arc::clone(&backend);
-        let Some(fetch) = wire::get_shared(&jwks_uri, Purpose::Keys, wire::MAX_KEY_SET, timeout) else {
-            return Step::Done(Err(ProviderError::Member(Purpose::Discovery, "jwks_uri")));
-        };
-        Step::fetch(fetch, move |result, _| {
-            let types = ["application/json", "application/jwk-set+json"];
-            let body = wire::body_of(Purpose::Keys, result, &types);
-            Step::Done(body.and_then(|body| parse(&body, &*backend)))
-        })
+        match wire::get_shared(&jwks_uri, Purpose::Keys, wire::MAX_KEY_SET, ask) {
+            Some(fetch) => Step::fetch(fetch, move |result, _| {
+                let types = ["application/json", "application/jwk-set+json"];
+                let parse = |body: &[u8]| parse(body, &*backend);
+                Step::Done(wire::loaded(Purpose::Keys, result, &types, parse))
+            }),
+            None => {
+                let error = ProviderError::Member(Purpose::Discovery, "jwks_uri");
+                Step::Done(Err(Failure { error, retry_after: None }))
+            }
+        }
     })
 }
 

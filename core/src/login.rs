@@ -53,13 +53,19 @@ pub struct LoginOptions {
 }
 
 /// Where to send the browser, and what to keep until it comes back.
-#[derive(Debug)]
 #[must_use]
 pub struct Redirect {
     /// The authorization request.
     pub url: Url,
     /// To be bound to this browser and given to [`finish_login`](crate::Client::finish_login).
     pub login: LoginState,
+}
+
+/// Shows where to: the query holds secrets.
+impl fmt::Debug for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redirect").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
 }
 
 /// What crosses from the redirect to the callback: it belongs to one browser and is good for one callback within ten
@@ -131,8 +137,7 @@ pub(crate) fn begin(
     entropy: &dyn EntropySource,
     now: UnixTime,
 ) -> Result<Redirect, Error> {
-    let endpoint =
-        metadata.authorization_endpoint.as_ref().ok_or(UsageError::NoEndpoint("authorization_endpoint"))?;
+    let endpoint = metadata.authorization_endpoint.required()?;
     check_extra(&options.extra, endpoint)?;
     let login = LoginState {
         state: Secret::new(entropy::token(entropy)?),

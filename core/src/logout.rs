@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::config::Registration;
 use crate::discovery::Metadata;
+use crate::error::Error;
 use crate::secret::Secret;
 
 /// Where to send the browser, if the provider has a place for it.
@@ -13,8 +14,8 @@ pub(crate) fn end_session_url(
     registration: &Registration,
     id_token: Option<&Secret>,
     state: &str,
-) -> Option<Url> {
-    let mut url = metadata.end_session_endpoint.clone()?;
+) -> Result<Option<Url>, Error> {
+    let Some(mut url) = metadata.end_session_endpoint.optional()?.cloned() else { return Ok(None) };
     let mut query = url.query_pairs_mut();
     if let Some(id_token) = id_token {
         query.append_pair("id_token_hint", id_token.expose());
@@ -24,7 +25,7 @@ pub(crate) fn end_session_url(
         .append_pair("post_logout_redirect_uri", &post_logout_redirect_uri(registration))
         .append_pair("state", state);
     drop(query);
-    Some(url)
+    Ok(Some(url))
 }
 
 /// `/logged-out` on the origin of the redirect URI.

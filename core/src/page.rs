@@ -59,7 +59,8 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "This sign-in cannot be finished",
             "It was started too long ago, in another browser, or has been used already. Please start again.",
         ),
-        Error::Provider(ProviderError::IdToken(TokenError::KeysUnavailable { .. })) => OUTAGE,
+        Error::Token(TokenError::KeysUnavailable { .. })
+        | Error::Provider(ProviderError::IdToken(TokenError::KeysUnavailable { .. })) => OUTAGE,
         Error::Provider(error)
             if error.code().starts_with("provider_") && error.code() != "provider_error" =>
         {
@@ -69,6 +70,10 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "Your sign-in could not be verified",
             "The sign-in page's answer did not pass our checks, so you were not signed in. Please try again; if it \
              happens again, tell the people who run this site.",
+        ),
+        Error::Request(RequestError::NoCredentials) => (
+            "Please sign in",
+            "This address is for people who have signed in, and programs that present a token.",
         ),
         Error::Request(RequestError::OriginMismatch) => (
             "This request came from another site",

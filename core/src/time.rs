@@ -16,6 +16,9 @@ impl UnixTime {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(Duration::ZERO);
 
+    /// Later than any time.
+    pub(crate) const END: Self = Self(Duration::MAX);
+
     /// From whole seconds since the epoch.
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {

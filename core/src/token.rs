@@ -186,7 +186,7 @@ impl TokenRules {
         self
     }
 
-    /// The values of `acr` of which an ID token must carry one.
+    /// The values of `acr` of which an ID token must carry one; any, if none are named.
     #[must_use]
     pub fn essential_acr(mut self, values: &[String]) -> Self {
         if let Kind::Id(rules) = &mut self.kind {
@@ -295,7 +295,7 @@ impl TokenRules {
         self.check_auth_time(rules, claims, now)?;
         let acr = claims.text("acr")?;
         match &rules.acr_values {
-            Some(values) if !acr.is_some_and(|acr| values.contains(&acr)) => {
+            Some(values) if !acr.is_some_and(|acr| values.is_empty() || values.contains(&acr)) => {
                 Err(TokenError::ClaimInvalid("acr"))
             }
             _ => Ok(()),
@@ -333,7 +333,10 @@ impl TokenRules {
     fn check_access(&self, kind: Option<AccessToken>, claims: &Registered<'_>) -> Result<(), TokenError> {
         match kind {
             Some(AccessToken::AtJwt) => check_at_jwt(claims)?,
-            Some(AccessToken::IdToken) => self.check_authorized_party(&[], claims)?,
+            Some(AccessToken::IdToken) => {
+                claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
+                self.check_authorized_party(&[], claims)?;
+            }
             Some(AccessToken::Jwt) | None => {}
         }
         claims.subject()?;

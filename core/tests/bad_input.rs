@@ -1,4 +1,5 @@
 //! What goes wrong with a sign-in or a token: the right status, a named code, nobody signed in, nothing leaked.
+#![cfg(feature = "rsa")]
 
 mod support;
 
@@ -583,4 +584,111 @@ fn planted_and_broken_session_cookies_are_no_session_and_are_cleared() {
     third.start(&mut world, "/profile");
     let login = third.cookies.values().next().unwrap();
     assert_eq!(world.ask(ask(format!("{name}=1~{login}"))).sub(), None, "a login cookie is no session");
+}
+
+#[test]
+fn a40_nobody_is_returned_to_a_path_of_the_guard_itself() {
+    for target in [
+        "/callback",
+        "/callback?x",
+        "/login",
+        "/logout",
+        "/logged-out",
+        "/callback#x",
+        "/./login",
+        "/x/../logout",
+    ] {
+        let (mut world, mut browser) = (World::new(), Browser::default());
+        let target: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+        let redirect = browser.open(&mut world, &format!("/login?return_to={target}"));
+        let callback = support::authorize(&mut world, &redirect.location());
+        let answer = browser.ask(&mut world, callback);
+        assert_eq!((answer.status(), answer.header("location")), (303, "/"), "{target}");
+    }
+}
+
+#[test]
+fn a06_sign_ins_that_are_never_finished_leave_the_browser_with_short_headers() {
+    let (mut world, mut browser) = (World::new(), Browser::default());
+    let target = format!("/login?return_to=/{}", "a".repeat(2_000));
+    for _ in 0..100 {
+        world.pass(1);
+        assert_eq!(browser.open(&mut world, &target).status(), 303);
+        let bytes: usize = browser.cookies.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+        assert!(bytes < 10 * 1024 && browser.cookies.len() <= 8, "{bytes} bytes");
+    }
+    let callback = browser.start(&mut world, "/profile");
+    assert_eq!(browser.ask(&mut world, callback).status(), 303, "the newest can be finished");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is measured how long this takes")]
+fn k14_a_flood_of_cookies_is_answered_in_bounded_time_and_size() {
+    let mut world = World::new();
+    let name = "__Host-oidc-session";
+    let header = format!("{}{name}.1={}", format!("{name}=2~;").repeat(20_000), "a".repeat(200_000));
+    let started = std::time::Instant::now();
+    let answer = world.ask(Ask::get("/").header("cookie", &header));
+    assert!(answer.identity.is_none() && answer.headers.len() < 10, "{:?}", answer.headers.len());
+    let logins = "__Host-oidc-login-x=y;".repeat(20_000);
+    let answer = world.ask(Ask::get("/login").header("cookie", &logins));
+    assert!(answer.all("set-cookie").len() <= 34);
+    assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_failed_callback_removes_the_cookie_of_the_sign_in_that_it_names() {
+    for change in ["&code=x", "&error=e&error=e"] {
+        let (mut world, mut browser) = (World::new(), Browser::default());
+        let redirect = browser.ask(&mut world, Ask::get("/profile").page().required());
+        let state =
+            redirect.location().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        assert_eq!(browser.cookies.len(), 1);
+        let answer = browser.open(&mut world, &format!("/callback?state={state}&code=c{change}"));
+        assert_failed(&answer, &browser, 400, "duplicate_parameter");
+        assert!(browser.cookies.is_empty(), "{change}");
+    }
+}
+
+#[test]
+fn a_method_that_is_not_allowed_is_told_which_is() {
+    let mut world = World::new();
+    assert_eq!(world.ask(Ask::get("/logout")).header("allow"), "POST");
+    assert_eq!(world.ask(Ask::method(Method::POST, "/login")).header("allow"), "GET");
+}
+
+#[test]
+fn t31_a_name_by_which_the_json_library_talks_to_itself_hides_no_duplicate() {
+    let mut world = World::new();
+    let hidden = json!({"$serde_json::private::RawValue": r#"{"role":"user","role":"admin"}"#});
+    let claims = json!({"iss": support::ISSUER, "aud": "web", "sub": "ada", "client_id": "web", "jti": "1",
+        "iat": START, "exp": START + 300});
+    let text = claims.to_string().replacen(
+        '{',
+        &format!("{{\"profile\":{},", serde_json::to_string(&hidden).unwrap()),
+        1,
+    );
+    let header = format!(r#"{{"alg":"RS256","typ":"at+jwt","kid":"{}"}}"#, world.provider.current_kid());
+    let token = world.provider.sign_raw(header.as_bytes(), text.as_bytes(), "RS256");
+    assert_eq!(world.bearer(&token).code(), "malformed");
+}
+
+#[test]
+fn s39_a_token_without_kid_is_tried_by_four_keys_and_no_more() {
+    let mut world = World::new();
+    let header = json!({"alg": "RS256", "typ": "at+jwt"});
+    let claims = json!({"iss": support::ISSUER, "aud": "web", "sub": "ada", "client_id": "web", "jti": "1",
+        "iat": START, "exp": START + 9_000});
+    let first = world.provider.sign(&header, &claims);
+    assert_eq!(world.bearer(&first).sub(), Some("ada"));
+    for _ in 0..4 {
+        world.provider.rotate_keys(true);
+    }
+    world.pass(700);
+    let last = world.provider.sign(&header, &claims);
+    let codes = [world.bearer(&first).code(), world.bearer(&last).code()];
+    assert!(
+        codes.contains(&"unknown_key".to_owned()),
+        "five keys fit, and one of these tokens is of the fifth: {codes:?}"
+    );
 }

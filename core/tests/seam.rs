@@ -1,4 +1,5 @@
 //! The seam: what a driver is asked to do, in which order, and what it may do wrong.
+#![cfg(feature = "rsa")]
 
 mod support;
 
@@ -225,13 +226,13 @@ fn keys_at_hand_serve_on_through_an_outage() {
             let current = token(&mut world);
             assert_eq!(world.bearer(&current).sub(), Some("ada"), "{fault:?}");
         }
-        assert_eq!(world.client().key_freshness(world.now), Freshness::Stale, "{fault:?}");
+        assert_eq!(world.client().key_status(world.now).freshness, Freshness::Stale, "{fault:?}");
     }
     world.provider.set_fault(None);
     world.pass(60);
     let current = token(&mut world);
     assert_eq!(world.bearer(&current).sub(), Some("ada"));
-    assert_eq!(world.client().key_freshness(world.now), Freshness::Fresh);
+    assert_eq!(world.client().key_status(world.now).freshness, Freshness::Fresh);
 }
 
 #[test]
@@ -271,4 +272,116 @@ fn p01_nothing_that_can_be_shown_shows_a_secret() {
         assert!(!text.contains("canary") && !text.contains(&state), "{text}");
     }
     assert_eq!(shown.last().unwrap(), "Fetch(token POST op.example)");
+}
+
+/// With the budget spent, a token of a new key that another request has fetched meanwhile is judged by it.
+#[test]
+fn d25_good_tokens_of_a_new_key_that_wait_for_it_are_served_with_the_budget_spent() {
+    let mut world = World::new();
+    let token = world.access_token();
+    world.bearer(&token);
+    world.pass(10);
+    let claims = json!({"iss": support::ISSUER, "aud": "web", "sub": "a", "exp": START + 9000, "iat": START, "jti": "1", "client_id": "web"});
+    let made_up = world.provider.sign(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "made-up"}), &claims);
+    assert_eq!(world.bearer(&made_up).code(), "unknown_key");
+    world.now = world.now.saturating_add(Duration::from_millis(10));
+    world.provider.rotate_keys(false);
+    let rotated = world.access_token();
+    let (request, resume) = fetch(token_step(&world, &rotated));
+    world.now = world.now.saturating_add(Duration::from_millis(20));
+    let Step::Wait(_, wake) = token_step(&world, &rotated) else { panic!("waits") };
+    let answer = world.send(request);
+    assert!(matches!(resume(answer, world.now), Step::Done(Ok(_))));
+    world.now = world.now.saturating_add(Duration::from_millis(10));
+    assert!(
+        matches!(wake.resume(world.now), Step::Done(Ok(_))),
+        "the second one is served by the same fetch"
+    );
+}
+
+#[test]
+fn a_refresh_that_hangs_costs_a_sign_in_two_seconds_and_not_its_success() {
+    let mut world = World::new();
+    let mut browser = support::Browser::default();
+    let redirect = browser.ask(&mut world, support::Ask::get("/profile").page().required());
+    // Within the sign-in's ten minutes, and past the latest time at which the metadata is due.
+    world.pass(599);
+    let callback = support::authorize(&mut world, &redirect.location());
+    world.now = world.now.saturating_add(Duration::from_millis(900));
+    world.provider.set_fault(Some(Fault::Deliver(Endpoint::Discovery, Delivery::Hang)));
+    let before = world.now;
+    let answer = browser.ask(&mut world, callback);
+    assert_eq!(answer.status(), 303, "{}", answer.code());
+    assert_eq!(world.now.saturating_since(before), Duration::from_secs(2));
+}
+
+#[test]
+fn f11_after_a_clock_was_set_back_a_rotation_is_still_seen() {
+    let mut world = World::new();
+    world.pass(7_200);
+    let token = world.access_token();
+    assert_eq!(world.bearer(&token).sub(), Some("ada"));
+    world.now = UnixTime::from_secs(START + 3_600);
+    world.provider.rotate_keys(false);
+    let token = world.access_token();
+    assert_eq!(world.bearer(&token).sub(), Some("ada"));
+}
+
+#[test]
+fn an_endpoint_that_is_wrong_harms_only_those_who_use_it() {
+    let mut world = World::new();
+    let token = world.access_token();
+    let (request, resume) = fetch(token_step(&world, &token));
+    let mut answer = world.send(request).unwrap();
+    let mut metadata: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    metadata["end_session_endpoint"] = json!("http://elsewhere.example/");
+    *answer.body_mut() = metadata.to_string().into_bytes();
+    let (request, resume) = fetch(resume(Ok(answer), world.now));
+    let keys = world.send(request);
+    assert!(matches!(resume(keys, world.now), Step::Done(Ok(_))));
+    let client = world.client();
+    let error = world.run(|now| client.logout_url(None, "s", now)).unwrap_err();
+    assert_eq!(error.code(), "provider_insecure");
+}
+
+#[test]
+fn static_keys_are_never_fetched_and_a_metadata_url_of_its_own_is_used() {
+    let jwks = World::new().provider.jwks().to_string();
+    let mut world = World::with(config().static_keys(&jwks));
+    let token = world.access_token();
+    assert_eq!(world.bearer(&token).sub(), Some("ada"));
+    let made_up = json!({"alg": "RS256", "typ": "at+jwt", "kid": "made-up"});
+    let claims = json!({"iss": support::ISSUER, "aud": "web", "sub": "a", "exp": START + 90, "iat": START, "jti": "1", "client_id": "web"});
+    let forged = world.provider.sign(&made_up, &claims);
+    assert_eq!(world.bearer(&forged).code(), "unknown_key");
+    assert!(world.fetched.is_empty());
+
+    let world = World::with(config().metadata_url("https://elsewhere.example/metadata.json"));
+    let (request, _) = fetch(token_step(&world, &token));
+    assert_eq!(request.request.uri(), "https://elsewhere.example/metadata.json");
+}
+
+#[test]
+fn a_renewal_tells_when_to_call_again_and_requests_never_wait_for_a_refresh() {
+    let mut world = World::new();
+    let client = world.client();
+    let mut next = world.now;
+    for _ in 0..50 {
+        world.now = next;
+        let (keys, again) = world.run(|now| client.renew_keys(now));
+        assert!(
+            keys.is_ok() && again > world.now && again <= world.now.saturating_add(Duration::from_secs(600))
+        );
+        next = again;
+        let fetched = world.fetched.len();
+        for second in 0..again.saturating_since(world.now).as_secs() {
+            if second % 60 == 0 {
+                let token = world.access_token();
+                let client = world.client();
+                let now = world.now.saturating_add(Duration::from_secs(second));
+                assert!(matches!(client.verify_access_token(&token, now), Step::Done(Ok(_))));
+            }
+        }
+        assert_eq!(world.fetched.len(), fetched);
+    }
 }

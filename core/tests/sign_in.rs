@@ -1,4 +1,5 @@
 //! Signing in and being recognised, against the dev provider and a clock that moves.
+#![cfg(feature = "rsa")]
 
 mod support;
 

@@ -10,7 +10,6 @@
 #[path = "../../examples/probe.rs"]
 mod probe;
 
-use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +18,11 @@ use oidc_blocking::oidc_core::LoginOptions;
 use oidc_blocking::oidc_core::step::{FetchError, FetchResult};
 use oidc_blocking::{Builder, Oidc};
 use probe::{Failure, Next, Plan};
-use tracing_subscriber::EnvFilter;
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
+    probe::log_to_stderr();
     let plan = match Plan::from_args() {
         Ok(plan) => plan,
         Err(problem) => return probe::usage(problem),

@@ -8,7 +8,6 @@ mod demo;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::thread;
 
 use demo::{Demo, pages};
 use oidc_blocking::rouille::{IdentityRequired, Visitor};
@@ -21,11 +20,8 @@ fn main() -> ExitCode {
 
 fn serve() -> Result<(), Box<dyn Error>> {
     let (demo, listener) = Demo::start()?;
-    let oidc = Builder::from_vars(|name| demo.variable(name))?.build()?;
-
-    // The first request need not wait for the provider's keys.
-    let renewing = oidc.clone();
-    thread::spawn(move || demo::report_keys(renewing.renew_keys()));
+    // No request waits for the provider's keys: they are renewed in the background, from now on.
+    let oidc = Builder::from_vars(|name| demo.variable(name))?.background_renewal().build()?;
 
     // rouille listens by itself, on the address that was kept for it.
     let address = listener.local_addr()?;
@@ -39,7 +35,7 @@ fn serve() -> Result<(), Box<dyn Error>> {
 
 fn answer(oidc: &Oidc, request: &Request) -> Response {
     match (request.method(), request.url().as_str()) {
-        ("GET" | "HEAD", "/healthz") => respond(demo::health(oidc.key_freshness())),
+        ("GET" | "HEAD", "/healthz") => respond(demo::health(&oidc.key_status())),
         (_, "/healthz") => respond(demo::method_not_allowed()),
         // It serves sign-in, callback and sign-out, and hands on all else.
         _ => oidc.protect(request, |visitor| application(request, visitor)),

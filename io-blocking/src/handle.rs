@@ -1,9 +1,10 @@
 //! The handle: core's operations, carried out.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use oidc_core::error::{ConfigError, TokenError};
-use oidc_core::keys::Freshness;
+use oidc_core::keys::KeyStatus;
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::userinfo::Userinfo;
 use oidc_core::{
@@ -19,6 +20,8 @@ pub struct Oidc {
     pub(crate) guard: Guard,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// Keeps the renewal in the background going.
+    pub(crate) renewal: Option<Arc<Sender<()>>>,
 }
 
 impl Oidc {
@@ -118,17 +121,17 @@ impl Oidc {
         self.run(|now| self.client().logout_url(hint, state, now)).map(|url| url.map(String::from))
     }
 
-    /// See [`Client::renew_keys`].
+    /// Renews metadata and keys if that is due: see [`Client::renew_keys`]. At a server's start, whether the provider answers.
     ///
     /// # Errors
-    /// [`TokenError`].
+    /// [`TokenError::KeysUnavailable`] when there are no keys and none can be had.
     pub fn renew_keys(&self) -> Result<(), TokenError> {
-        self.run(|now| self.client().renew_keys(now))
+        self.run(|now| self.client().renew_keys(now)).0
     }
 
-    /// See [`Client::key_freshness`].
+    /// See [`Client::key_status`].
     #[must_use]
-    pub fn key_freshness(&self) -> Freshness {
-        self.client().key_freshness(now())
+    pub fn key_status(&self) -> KeyStatus {
+        self.client().key_status(now())
     }
 }

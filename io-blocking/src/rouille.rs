@@ -37,7 +37,9 @@ impl Oidc {
         request: &Request,
         application: impl FnOnce(Visitor) -> Result<Response, IdentityRequired>,
     ) -> Response {
-        let method = Method::from_bytes(request.method().as_bytes()).unwrap_or_default();
+        let Ok(method) = Method::from_bytes(request.method().as_bytes()) else {
+            return Response::text("This method is none.").with_status_code(400);
+        };
         let (target, headers) = (request.raw_url(), &RequestHeaders(request));
         let mut incoming = Incoming { method: &method, target, headers, body: None, presented: None };
         let body = self.guard.body_limit(&incoming).map(|limit| read_body(request, limit));

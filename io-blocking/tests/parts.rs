@@ -102,7 +102,7 @@ fn every_operation_runs_on_an_http_client_of_ones_own() {
     assert_eq!(oidc.verify_access_token(&token).unwrap().sub(), Some("ada"));
     assert_eq!(oidc.verify_logout_token(&token).unwrap_err().code(), "wrong_type");
     oidc.renew_keys().unwrap();
-    assert_eq!(oidc.key_freshness().name(), "fresh");
+    assert_eq!(oidc.key_status().freshness.name(), "fresh");
 }
 
 #[test]
@@ -144,4 +144,27 @@ fn the_settings_of_ones_own_http_client_hold() {
 
 fn client() -> ureq::Agent {
     ureq::Agent::config_builder().user_agent("mine/1").build().into()
+}
+
+/// An HTTP client that tells when it is asked, and lives as long as somebody may ask.
+struct Told(Direct, std::sync::mpsc::Sender<&'static str>);
+
+impl Transport for Told {
+    fn send(&self, fetch: Fetch) -> FetchResult {
+        self.1.send(fetch.purpose.name()).unwrap();
+        self.0.send(fetch)
+    }
+}
+
+#[test]
+fn a_renewal_in_the_background_fetches_by_itself_and_ends_with_its_handle() {
+    let (told, asked) = std::sync::mpsc::channel();
+    let transport = Arc::new(Told(Direct::new(), told));
+    let oidc = Builder::new(config()).transport(transport).background_renewal().build().unwrap();
+    let patience = std::time::Duration::from_secs(10);
+    assert_eq!(asked.recv_timeout(patience), Ok("discovery"));
+    assert_eq!(asked.recv_timeout(patience), Ok("keys"));
+    drop(oidc);
+    let ended = asked.recv_timeout(patience);
+    assert_eq!(ended, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "nobody can ask any more");
 }

@@ -23,7 +23,8 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let (demo, listener) = Demo::start()?;
-    let oidc = Builder::from_vars(|name| demo.variable(name))?.build()?;
+    // No request waits for the provider's keys: they are renewed in the background, from now on.
+    let oidc = Builder::from_vars(|name| demo.variable(name))?.background_renewal().build()?;
 
     let health = oidc.clone();
     let app = Router::new()
@@ -35,10 +36,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .fallback(async || pages::not_found())
         // All above is behind the layer, which also serves sign-in, callback and sign-out.
         .layer(oidc.layer())
-        .route("/healthz", get(async move || demo::health(health.key_freshness())));
-
-    // The first request need not wait for the provider's keys.
-    tokio::spawn(async move { demo::report_keys(oidc.renew_keys().await) });
+        .route("/healthz", get(async move || demo::health(&health.key_status())));
 
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;

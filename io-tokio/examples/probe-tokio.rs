@@ -11,7 +11,6 @@
 mod probe;
 
 use std::error::Error;
-use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,11 +20,10 @@ use oidc_tokio::{Builder, Oidc};
 use probe::{Failure, Next, Plan};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
+    probe::log_to_stderr();
     let plan = match Plan::from_args() {
         Ok(plan) => plan,
         Err(problem) => return probe::usage(problem),

@@ -7,6 +7,7 @@ use oidc_core::entropy::EntropyFailed;
 use oidc_core::step::{Fetch, FetchResult, Reply, StoreError, StoreOp, StoreResult};
 use oidc_core::time::UnixTime;
 use oidc_core::{EntropySource, Step};
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::Oidc;
@@ -77,6 +78,30 @@ impl Oidc {
             Some(store) => store.run(op, now()).await,
             None => Err(StoreError("there is no session store".to_owned())),
         }
+    }
+}
+
+/// A task that ends with the value.
+pub(crate) struct Renewal(JoinHandle<()>);
+
+impl Renewal {
+    /// Renews metadata and keys in the background, ahead of their expiry.
+    pub(crate) fn start(oidc: Oidc) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                let (renewed, next) = oidc.run(|now| oidc.client().renew_keys(now)).await;
+                if let Err(error) = renewed {
+                    tracing::warn!(code = error.code(), %error, "keys could not be renewed");
+                }
+                tokio::time::sleep(next.saturating_since(now())).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

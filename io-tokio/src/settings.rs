@@ -7,7 +7,7 @@ use oidc_core::error::ConfigError;
 use oidc_core::{Client, Config, Guard};
 
 use crate::Oidc;
-use crate::engine::{SessionStore, SystemEntropy, Transport};
+use crate::engine::{Renewal, SessionStore, SystemEntropy, Transport};
 use crate::transport::Reqwest;
 
 /// What an [`Oidc`] is built from.
@@ -16,13 +16,14 @@ pub struct Builder {
     extra_roots: Option<Vec<u8>>,
     transport: Option<Arc<dyn Transport>>,
     store: Option<Arc<dyn SessionStore>>,
+    renewal: bool,
 }
 
 impl Builder {
     /// With these settings.
     #[must_use]
     pub fn new(config: ConfigBuilder) -> Self {
-        Self { config, extra_roots: None, transport: None, store: None }
+        Self { config, extra_roots: None, transport: None, store: None, renewal: false }
     }
 
     /// From the variables of [`Config::from_vars`], and `OIDC_CA_FILE`: a PEM file of roots to trust beside the usual ones.
@@ -79,6 +80,14 @@ impl Builder {
         self
     }
 
+    /// Renews metadata and keys by a task, which ends with the last clone of the handle: no request then
+    /// waits for a periodic refresh, and the first finds the keys at hand. [`build`](Self::build) must then be called on a tokio runtime.
+    #[must_use]
+    pub fn background_renewal(mut self) -> Self {
+        self.renewal = true;
+        self
+    }
+
     /// Checks everything; nothing is fetched yet.
     ///
     /// # Errors
@@ -95,6 +104,10 @@ impl Builder {
         let client = Client::new(config, Arc::new(SystemEntropy));
         let guard =
             Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
-        Ok(Oidc { guard, transport, store: self.store })
+        let mut oidc = Oidc { guard, transport, store: self.store, renewal: None };
+        if self.renewal {
+            oidc.renewal = Some(Arc::new(Renewal::start(oidc.clone())));
+        }
+        Ok(oidc)
     }
 }

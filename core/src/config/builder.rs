@@ -5,8 +5,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::{ClientAuth, Config, Issuer, Registration, ResponseMode, SessionSettings, is_loopback};
+use crate::cache::Lifetimes;
 use crate::error::ConfigError;
-use crate::jose::{Algorithm, base64url};
+use crate::guard::OWN_PATHS;
+use crate::jose::{Algorithm, KeySet, PreparedKey, RsaComponents, Verifier, base64url};
 use crate::secret::Secret;
 use crate::token::{AccessToken, TokenRules};
 
@@ -26,8 +28,11 @@ pub struct ConfigBuilder {
     algorithms: Vec<Algorithm>,
     leeway: Duration,
     session: SessionSettings,
-    cookie_secrets: Vec<String>,
+    cookie_secrets: Vec<Secret>,
     api_paths: Vec<String>,
+    metadata_url: Option<String>,
+    lifetimes: Lifetimes,
+    static_keys: Option<String>,
 }
 
 impl ConfigBuilder {
@@ -53,6 +58,9 @@ impl ConfigBuilder {
             },
             cookie_secrets: Vec::new(),
             api_paths: vec!["/api/".to_owned()],
+            metadata_url: None,
+            lifetimes: Lifetimes::default(),
+            static_keys: None,
         }
     }
 
@@ -158,7 +166,7 @@ impl ConfigBuilder {
     /// Default: one made at start.
     #[must_use]
     pub fn cookie_secrets(mut self, secrets: &[String]) -> Self {
-        self.cookie_secrets = secrets.to_vec();
+        self.cookie_secrets = secrets.iter().map(Secret::new).collect();
         self
     }
 
@@ -167,6 +175,37 @@ impl ConfigBuilder {
     #[must_use]
     pub fn api_paths(mut self, prefixes: &[String]) -> Self {
         self.api_paths = prefixes.to_vec();
+        self
+    }
+
+    /// Where the metadata is, if not at `/.well-known/openid-configuration` below the issuer. The document must still
+    /// speak of the issuer.
+    #[must_use]
+    pub fn metadata_url(mut self, url: &str) -> Self {
+        self.metadata_url = Some(url.to_owned());
+        self
+    }
+
+    /// Between which bounds the provider's caching headers are followed for metadata and keys, and the longest where there
+    /// are none. Default: 60 to 600 seconds. A key that the provider withdraws is accepted for the longest at most.
+    #[must_use]
+    pub fn refresh_between(mut self, shortest: Duration, longest: Duration) -> Self {
+        self.lifetimes.shortest = shortest;
+        self.lifetimes.longest = longest;
+        self
+    }
+
+    /// How long keys and metadata serve although every refresh fails. Default: a day.
+    #[must_use]
+    pub fn max_stale(mut self, max_stale: Duration) -> Self {
+        self.lifetimes.max_stale = max_stale;
+        self
+    }
+
+    /// A JWK set to be used instead of the provider's, which then is never asked for keys.
+    #[must_use]
+    pub fn static_keys(mut self, jwks: &str) -> Self {
+        self.static_keys = Some(jwks.to_owned());
         self
     }
 
@@ -198,7 +237,7 @@ impl ConfigBuilder {
         builder.session.idle = vars.seconds("session_idle")?.unwrap_or(builder.session.idle);
         builder.session.absolute = vars.seconds("session_absolute")?.unwrap_or(builder.session.absolute);
         if let Some(secrets) = vars.optional("cookie_secret")? {
-            builder.cookie_secrets = secrets.split(',').map(str::to_owned).collect();
+            builder.cookie_secrets = secrets.split(',').map(Secret::new).collect();
         }
         Ok(builder)
     }
@@ -231,9 +270,12 @@ impl ConfigBuilder {
             cookie_secrets: self
                 .cookie_secrets
                 .iter()
-                .map(|text| cookie_secret(text))
+                .map(|secret| cookie_secret(secret.expose()))
                 .collect::<Result<_, _>>()?,
             api_paths: self.api_paths,
+            metadata_url: self.metadata_url.as_deref().map(parse_metadata_url).transpose()?,
+            lifetimes: checked_lifetimes(self.lifetimes)?,
+            static_keys: self.static_keys.map(checked_keys).transpose()?,
         })
     }
 
@@ -277,16 +319,67 @@ impl ConfigBuilder {
     }
 }
 
+/// The longest lifetime of anything: browsers keep no cookie for longer.
+const MOST_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
+
 fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem: &str| ConfigError::new("redirect_uri", format!("{problem}: {text:?}"));
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     if url.fragment().is_some() || url.query().is_some() {
         return Err(wrong("must have neither query nor fragment"));
     }
+    if url.path() == "/" || OWN_PATHS.contains(&url.path()) {
+        return Err(wrong("must have a path of its own, such as /callback"));
+    }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
         _ => Err(wrong("must be https; http is taken on loopback only")),
+    }
+}
+
+fn parse_metadata_url(text: &str) -> Result<Url, ConfigError> {
+    let wrong = |problem: &str| ConfigError::new("metadata_url", format!("{problem}: {text:?}"));
+    let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err(wrong("must be https; http is taken on loopback only")),
+    }
+}
+
+fn checked_lifetimes(lifetimes: Lifetimes) -> Result<Lifetimes, ConfigError> {
+    if lifetimes.shortest < Duration::from_secs(1) || lifetimes.longest < lifetimes.shortest {
+        return Err(ConfigError::new("refresh_between", "must be at least 1 second, and the shortest first"));
+    }
+    if lifetimes.longest > MOST_LIFETIME || lifetimes.max_stale > MOST_LIFETIME {
+        return Err(ConfigError::new("max_stale", "and refresh_between must not be over 400 days"));
+    }
+    Ok(lifetimes)
+}
+
+/// That it is a set with a key of the right size; whether the backend takes it is the client's to see.
+fn checked_keys(jwks: String) -> Result<String, ConfigError> {
+    match KeySet::parse(jwks.as_bytes(), &AnyKey) {
+        Ok(keys) if keys.is_empty() => Err(ConfigError::new("static_keys", "holds no key that can be used")),
+        Ok(_) => Ok(jwks),
+        Err(error) => Err(ConfigError::new("static_keys", error.to_string())),
+    }
+}
+
+/// A backend that takes every key and no signature.
+#[derive(Debug)]
+struct AnyKey;
+
+impl Verifier for AnyKey {
+    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+        Some(Box::new(Self))
+    }
+}
+
+impl PreparedKey for AnyKey {
+    fn verify(&self, _: Algorithm, _: &[u8], _: &[u8]) -> bool {
+        false
     }
 }
 
@@ -296,6 +389,9 @@ fn session_settings(session: SessionSettings) -> Result<SessionSettings, ConfigE
     }
     if session.absolute < session.idle {
         return Err(ConfigError::new("session_absolute", "must not be shorter than session_idle"));
+    }
+    if session.absolute > MOST_LIFETIME {
+        return Err(ConfigError::new("session_absolute", "is over 34560000 seconds (400 days)"));
     }
     Ok(session)
 }

@@ -77,6 +77,8 @@ pub enum UsageError {
     NoEndpoint(&'static str),
     /// The configuration is for a resource server only: it has no client and no redirect URI.
     NoClient,
+    /// The session holds no access token.
+    NoAccessToken,
     /// The session holds no refresh token.
     NoRefreshToken,
     /// The session does not fit into cookies.
@@ -89,6 +91,7 @@ impl UsageError {
             Self::ReservedParameter(_) => "reserved_parameter",
             Self::NoEndpoint(_) => "no_endpoint",
             Self::NoClient => "no_client",
+            Self::NoAccessToken => "no_access_token",
             Self::NoRefreshToken => "no_refresh_token",
             Self::SessionTooLarge => "session_too_large",
         }
@@ -103,6 +106,7 @@ impl fmt::Display for UsageError {
             Self::NoClient => {
                 f.write_str("configured as a resource server only: there is no client to sign in with")
             }
+            Self::NoAccessToken => f.write_str("the session holds no access token"),
             Self::NoRefreshToken => {
                 f.write_str("the provider gave no refresh token; was the scope offline_access asked for?")
             }

@@ -1,15 +1,17 @@
 //! Answers that the guard gives itself: refusals as JSON or as a page, redirects, and their headers.
 
+use std::time::Duration;
+
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
-    VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER,
+    SET_COOKIE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use url::form_urlencoded;
 
 use super::{Incoming, LOGIN, Verdict};
 use crate::bearer;
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 use crate::page::{Page, explain};
 
 /// An answer in the making. None is ever stored by a cache.
@@ -55,7 +57,7 @@ impl Answer {
             "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
         Self::new(status, "text/html; charset=utf-8", page.html())
             .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
-            .header(REFERRER_POLICY, HeaderValue::from_static("same-origin"))
+            .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
     }
 
     /// A refusal of credentials: JSON unless a person reads it.
@@ -89,12 +91,16 @@ impl Answer {
                 Self::page(error.status(), &Page { title, text, link, code: Some(error.code()) })
             }
         };
-        let retry = error
-            .retry_after()
-            .and_then(|wait| HeaderValue::try_from(wait.as_secs().max(1).to_string()).ok());
+        let retry =
+            error.retry_after().and_then(|wait| HeaderValue::try_from(whole_seconds(wait).to_string()).ok());
+        let allow = match error {
+            Error::Request(RequestError::Method(allowed)) => Some(HeaderValue::from_static(allowed)),
+            _ => None,
+        };
         answer
             .optional(WWW_AUTHENTICATE, bearer::challenge(error).filter(|_| error.status() != 503))
             .optional(RETRY_AFTER, retry)
+            .optional(ALLOW, allow)
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -113,6 +119,11 @@ impl Answer {
         self.headers.extend(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
         self
     }
+}
+
+/// Rounded up, so that whoever waits so long has waited long enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// The one place where refusals reach the log: by their code, without anything secret.

@@ -7,9 +7,10 @@ use url::form_urlencoded;
 
 use super::answer::{Answer, Shape};
 use super::{Browser, Guard, Incoming, Verdict};
+use crate::client::SIGN_IN_PATIENCE;
 use crate::config::ResponseMode;
 use crate::cookie::{Jar, Purpose};
-use crate::error::{CallbackError, Error, RequestError};
+use crate::error::{CallbackError, Error, ProviderError, RequestError};
 use crate::login::{
     Callback, LOGIN_LIFETIME, LoginOptions, LoginState, MAX_CALLBACK_FORM, MAX_CALLBACK_QUERY, login_id,
 };
@@ -19,6 +20,8 @@ use crate::time::UnixTime;
 
 /// The most sign-ins under way in one browser; the oldest gives way.
 const MAX_LOGINS: usize = 8;
+/// The most bytes of them that are kept beside a new one, so that no server finds the browser's headers too long.
+const MAX_LOGIN_BYTES: usize = 6 * 1024;
 
 impl Guard {
     pub(super) fn start_sign_in(
@@ -33,7 +36,7 @@ impl Guard {
         let wanted = form_urlencoded::parse(incoming.query().as_bytes())
             .find(|(name, _)| name == "return_to")
             .map(|(_, value)| value.into_owned());
-        let jar = incoming.cookies();
+        let jar = browser.cookies_of(&incoming);
         self.send_to_provider(browser, &jar, incoming, &wanted.unwrap_or_default(), now)
     }
 
@@ -84,15 +87,14 @@ impl Guard {
         incoming: Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
+        let jar = browser.cookies_of(&incoming);
         let callback = match read_callback(browser, &incoming) {
             Ok(callback) => callback,
-            Err(error) => return Step::Done(Answer::failure(&incoming, &error, "/").into()),
+            Err(error) => return Step::Done(browser.no_sign_in(&incoming, &jar, &error)),
         };
         let name = browser.cookies.login(&login_id(callback.state.expose()));
-        let jar = incoming.cookies();
         let Some(login) = browser.login_state(&jar, &name, now) else {
-            let error = Error::from(CallbackError::StateMismatch);
-            return Step::Done(Answer::failure(&incoming, &error, "/").into());
+            return Step::Done(browser.no_sign_in(&incoming, &jar, &CallbackError::StateMismatch.into()));
         };
         let return_to = login.return_to().to_owned();
         let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
@@ -114,14 +116,17 @@ impl Guard {
         callback: Callback,
         now: UnixTime,
     ) -> Step<Result<Session, Error>> {
-        let this = self.clone();
+        let (this, deadline) = (self.clone(), now.saturating_add(SIGN_IN_PATIENCE));
         self.client.finish_login(login, callback, now).and_then(now, move |session, now| {
             if !this.client.has_userinfo(now) {
                 return Step::Done(Ok(session));
             }
-            this.client.userinfo(&session, now).map(now, move |userinfo| {
+            this.client.userinfo_by(&session, deadline, now).map(now, move |userinfo| {
                 let mut session = session;
-                userinfo.and_then(|userinfo| session.enrich(&userinfo).map_err(Error::from)).map(|()| session)
+                let enriched = userinfo.and_then(|userinfo| {
+                    session.enrich(&userinfo).map_err(|error| ProviderError::UserinfoToken(error).into())
+                });
+                enriched.map(|()| session)
             })
         })
     }
@@ -134,15 +139,34 @@ impl Browser {
         serde_json::from_slice(&opened.payload).ok()
     }
 
+    /// A callback that finishes no sign-in, and the end of the one that it names. A request that is no callback ends none.
+    fn no_sign_in(&self, incoming: &Incoming<'_>, jar: &Jar, error: &Error) -> Verdict {
+        if !matches!(error, Error::Callback(_)) {
+            return Answer::failure(incoming, error, "/").into();
+        }
+        let body = String::from_utf8_lossy(incoming.body.unwrap_or_default());
+        let parameters =
+            [incoming.query(), &body].map(|text| form_urlencoded::parse(text.as_bytes()).take(32));
+        let states = parameters.into_iter().flatten().filter(|(name, _)| name == "state");
+        let mut names: Vec<String> = states.map(|(_, state)| self.cookies.login(&login_id(&state))).collect();
+        names.retain(|name| jar.all(name).next().is_some());
+        Answer::failure(incoming, error, "/").cookies(self.clear(names)).into()
+    }
+
     /// Removal of the login cookies that leave no room for one more: those that no longer open, and then the oldest.
     fn surplus_logins(&self, jar: &Jar, now: UnixTime) -> Vec<HeaderValue> {
         let prefix = self.cookies.login("");
         let opened = |value| self.seals.open(Purpose::Login, value, now).map(|opened| opened.expires_at);
-        let mut logins: Vec<_> = jar.with_prefix(&prefix).map(|(id, value)| (opened(value), id)).collect();
-        logins.sort_unstable();
-        let dead = logins.iter().filter(|(expires_at, _)| expires_at.is_none()).count();
-        let surplus = logins.len().saturating_sub(MAX_LOGINS.saturating_sub(1)).max(dead);
-        self.clear(logins.iter().take(surplus).map(|(_, id)| self.cookies.login(id)))
+        let mut logins: Vec<_> =
+            jar.with_prefix(&prefix).map(|(id, value)| (opened(value), id, value.len())).collect();
+        logins.sort_unstable_by(|one, other| other.cmp(one));
+        let mut room = MAX_LOGIN_BYTES;
+        let fits = logins.iter().take(MAX_LOGINS.saturating_sub(1)).take_while(|(expires_at, _, length)| {
+            room = room.saturating_sub(*length);
+            expires_at.is_some() && room > 0
+        });
+        let kept = fits.count();
+        self.clear(logins.iter().skip(kept).map(|(_, id, _)| self.cookies.login(id)))
     }
 }
 

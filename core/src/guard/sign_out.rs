@@ -36,7 +36,7 @@ impl Guard {
             Ok(state) => state,
             Err(error) => return Step::Done(Answer::failure(&incoming, &error, "/").into()),
         };
-        let jar = incoming.cookies();
+        let jar = browser.cookies_of(&incoming);
         let ended = browser.clear(jar.stale_parts(&browser.cookies.session(), 0));
         let Some(seated) = self.seated(browser, &jar, now) else {
             return Step::Done(Answer::redirect(LOGGED_OUT).cookies(ended).into());
@@ -79,7 +79,7 @@ impl Guard {
     /// Where the provider sends the browser back. The session has ended before; a right state only tells that this is the
     /// end of a sign-out which was started here.
     pub(super) fn signed_out(&self, browser: &Browser, incoming: Incoming<'_>, now: UnixTime) -> Verdict {
-        let jar = incoming.cookies();
+        let jar = browser.cookies_of(&incoming);
         let state = form_urlencoded::parse(incoming.query().as_bytes())
             .find(|(name, _)| name == "state")
             .map(|(_, value)| value.into_owned());

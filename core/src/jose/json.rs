@@ -245,13 +245,18 @@ impl<'de> Visitor<'de> for Name {
         f.write_str("a name")
     }
 
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
+    fn visit_borrowed_str<E: serde::de::Error>(self, name: &'de str) -> Result<Self::Value, E> {
+        not_magic(name).map(|()| Cow::Borrowed(name))
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        not_magic(name).map(|()| Cow::Owned(name.to_owned()))
     }
+}
+
+/// Names by which `serde_json` talks to itself: a value under one would be read as JSON once more, unchecked.
+fn not_magic<E: serde::de::Error>(name: &str) -> Result<(), E> {
+    if name.starts_with("$serde_json::private::") { Err(E::custom("reserved name")) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -308,6 +313,10 @@ mod tests {
         }
         for text in [r#"{"a":NaN}"#, r#"{"a":"\ud800"}"#, r#"{"a":["\ud800"]}"#, r#"{"\udc00":1}"#, "{/**/}"]
         {
+            assert!(matches!(parse(text), Err(Malformation::Json { .. })), "{text}");
+        }
+        let magic = r#"{"x":{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}}"#;
+        for text in [magic, &magic.replace('$', r"\u0024"), r#"{"$serde_json::private::Number":"1"}"#] {
             assert!(matches!(parse(text), Err(Malformation::Json { .. })), "{text}");
         }
         for text in ["[]", "1", "null", r#""{}""#, "true"] {

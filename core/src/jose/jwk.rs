@@ -115,12 +115,13 @@ impl KeySet {
 
     /// Checks the signature by the keys that fit the header, at most four of them.
     pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<(), TokenError> {
-        let mut fitting =
-            self.keys.iter().filter(|key| key.fits(&token.header)).take(MAX_CANDIDATES).peekable();
-        if fitting.peek().is_none() {
-            return Err(TokenError::UnknownKey);
+        let fitting: Vec<&Key> = self.keys.iter().filter(|key| key.fits(&token.header)).collect();
+        if fitting.iter().take(MAX_CANDIDATES).any(|key| key.verify(token)) {
+            return Ok(());
         }
-        if fitting.any(|key| key.verify(token)) { Ok(()) } else { Err(TokenError::BadSignature) }
+        // Where keys were left out, nothing is known about the signature.
+        let all_tried = (1..=MAX_CANDIDATES).contains(&fitting.len());
+        Err(if all_tried { TokenError::BadSignature } else { TokenError::UnknownKey })
     }
 }
 
@@ -151,6 +152,9 @@ impl Key {
             return Err(SkipReason::KeyType);
         }
         let algorithm = purpose(jwk)?;
+        if jwk.has("d") {
+            tracing::warn!(kid = ?kid, "the provider publishes a private key; only its public part is used");
+        }
         let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
         check_modulus(&n)?;
         check_exponent(&e)?;

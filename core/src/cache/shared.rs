@@ -1,0 +1,190 @@
+//! A document that flows share: who fetches, who waits, and what becomes of a flow that is lost.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Cached, Decision, Failure, Held, KeyStatus, Lease, Loaded, Need, Validators};
+use crate::error::ProviderError;
+use crate::step::Step;
+use crate::time::UnixTime;
+
+/// The longest that a fetch may take: of a document that is needed, and of one that is held and only to be refreshed.
+const PATIENCE: Duration = Duration::from_secs(5);
+const REFRESH_PATIENCE: Duration = Duration::from_secs(2);
+/// A flow with less time left starts no fetch: it could only fail, for everybody.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a flow looks whether another flow's fetch has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// The most flows that wait for what a stranger may have made up.
+const MOST_WAITING: usize = 64;
+
+pub(crate) struct Shared<T> {
+    cached: Arc<Mutex<Cached<T>>>,
+    /// How many flows wait that a stranger may have provoked.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self { cached: Arc::clone(&self.cached), waiting: Arc::clone(&self.waiting) }
+    }
+}
+
+/// How a document is fetched.
+pub(crate) type Load<T> = Arc<dyn Fn(Ask, UnixTime) -> Step<Result<Loaded<T>, Failure>> + Send + Sync>;
+
+/// What a fetch must know.
+pub(crate) struct Ask {
+    pub(crate) timeout: Duration,
+    pub(crate) validators: Validators,
+}
+
+/// Why the document is not to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unavailable {
+    pub(crate) retry_after: Duration,
+    /// What the fetch said, if it was this flow's.
+    pub(crate) cause: Option<ProviderError>,
+}
+
+impl<T: Send + Sync + 'static> Shared<T> {
+    pub(crate) fn new(cached: Cached<T>) -> Self {
+        Self { cached: Arc::new(Mutex::new(cached)), waiting: Arc::default() }
+    }
+
+    /// A thread that panicked while it held the machine has left it whole, since its methods do not panic.
+    fn lock(&self) -> MutexGuard<'_, Cached<T>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`Cached::at_hand`].
+    pub(crate) fn at_hand(&self, now: UnixTime) -> Option<Held<T>> {
+        self.lock().at_hand(now)
+    }
+
+    /// See [`Cached::usable`].
+    pub(crate) fn usable(&self, need: Need, now: UnixTime) -> Option<Held<T>> {
+        self.lock().usable(need, now)
+    }
+
+    /// See [`Cached::attend`].
+    pub(crate) fn attend(&self, now: UnixTime) -> UnixTime {
+        self.lock().attend(now)
+    }
+
+    /// See [`Cached::status`].
+    pub(crate) fn status(&self, now: UnixTime) -> KeyStatus {
+        self.lock().status(now)
+    }
+
+    /// The document, fetched by `load` if need be, by `deadline` at the latest.
+    pub(crate) fn obtain(
+        &self,
+        need: Need,
+        load: Load<T>,
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Held<T>, Unavailable>> {
+        let usable = self.usable(need, now);
+        let patience = if usable.is_some() { REFRESH_PATIENCE } else { PATIENCE };
+        let timeout = deadline.saturating_since(now).min(patience);
+        if timeout < LEAST_PATIENCE {
+            let late = Unavailable { retry_after: Duration::from_secs(1), cause: None };
+            return Step::Done(usable.ok_or(late));
+        }
+        let decision = self.lock().decide(need, timeout, now);
+        match decision {
+            Decision::Use(held) => Step::Done(Ok(held)),
+            Decision::Fetch(lease, validators) => {
+                self.fetch(lease, need, &load, Ask { timeout, validators }, now)
+            }
+            Decision::Refuse(retry_after) => Step::Done(Err(Unavailable { retry_after, cause: None })),
+            Decision::Wait => self.wait(need, load, deadline, timeout),
+        }
+    }
+
+    fn wait(
+        &self,
+        need: Need,
+        load: Load<T>,
+        deadline: UnixTime,
+        timeout: Duration,
+    ) -> Step<Result<Held<T>, Unavailable>> {
+        let provoked = matches!(need, Need::NewerThan(_));
+        let place = if provoked { Place::take(&self.waiting).map(Some) } else { Some(None) };
+        let Some(place) = place else {
+            return Step::Done(Err(Unavailable { retry_after: Duration::from_secs(1), cause: None }));
+        };
+        let this = self.clone();
+        Step::wait(LOOK_AGAIN.min(timeout), move |now| {
+            drop(place);
+            this.obtain(need, load, deadline, now)
+        })
+    }
+
+    fn fetch(
+        &self,
+        lease: Lease,
+        need: Need,
+        load: &Load<T>,
+        ask: Ask,
+        now: UnixTime,
+    ) -> Step<Result<Held<T>, Unavailable>> {
+        let holding = Holding { shared: self.clone(), lease };
+        load(ask, now).then(now, move |result, now| Step::Done(holding.land(result, need, now)))
+    }
+}
+
+/// A lease that is given back when its flow is lost.
+struct Holding<T: Send + Sync + 'static> {
+    shared: Shared<T>,
+    lease: Lease,
+}
+
+impl<T: Send + Sync + 'static> Holding<T> {
+    fn land(
+        self,
+        result: Result<Loaded<T>, Failure>,
+        need: Need,
+        now: UnixTime,
+    ) -> Result<Held<T>, Unavailable> {
+        let mut cached = self.shared.lock();
+        let cause = match result {
+            Ok(loaded) => {
+                if let Some(held) = cached.succeed(self.lease, loaded, now) {
+                    return Ok(held);
+                }
+                None
+            }
+            Err(failure) => {
+                cached.fail(self.lease, &failure, now);
+                Some(failure.error)
+            }
+        };
+        let retry_after = cached.retry_after(now);
+        cached.usable(need, now).ok_or(Unavailable { retry_after, cause })
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Holding<T> {
+    fn drop(&mut self) {
+        self.shared.lock().release(self.lease);
+    }
+}
+
+/// A place among those who wait, given back when the wait ends.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(waiting));
+        (waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
