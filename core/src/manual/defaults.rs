@@ -37,9 +37,13 @@
 //!
 //! # Fetching
 //!
-//! Metadata and keys are fetched when a request first needs them, so a server starts while its provider is down. They are
-//! due again after ten minutes; one request then fetches, while the others go on with what is held. If that fails it is
-//! tried again after 1, 2, 4 … 60 seconds, and what is held serves for a day.
+//! Metadata and keys are fetched when a request first needs them, so a server starts while its provider is down. How long
+//! they are fresh is the provider's word (`Cache-Control` less `Age`, else `Expires`), within 60 seconds and ten minutes
+//! unless [`refresh_between`](crate::config::ConfigBuilder::refresh_between) says otherwise. They are asked for again a
+//! little earlier, by chance, so that a fleet of servers does not ask all at once; an `ETag` or `Last-Modified` spares the
+//! body. Without a renewal in the background one request fetches, while the others go on with what is held. If that fails
+//! it is tried again after about 1, 2, 4 … 60 seconds, or when `Retry-After` says, and what is held serves for a day
+//! ([`max_stale`](crate::config::ConfigBuilder::max_stale)).
 //!
 //! A token whose key is not in the set is looked up **at once**, even a second after the last fetch: a rotation costs nobody
 //! a failed request. Since strangers can provoke that, it comes out of a budget: two in a row, and one more every 5 seconds.
