@@ -145,6 +145,8 @@ pub struct KeyStatus {
 }
 
 pub(crate) struct Cached<T> {
+    /// What the document is, for logs and counters.
+    name: &'static str,
     lifetimes: Lifetimes,
     held: Option<Held<T>>,
     schedule: Schedule,
@@ -174,8 +176,9 @@ struct Flight {
 }
 
 impl<T> Cached<T> {
-    pub(crate) fn empty(lifetimes: Lifetimes, jitter: Jitter) -> Self {
+    pub(crate) fn empty(name: &'static str, lifetimes: Lifetimes, jitter: Jitter) -> Self {
         Self {
+            name,
             lifetimes,
             held: None,
             schedule: Schedule::default(),
@@ -253,6 +256,9 @@ impl<T> Cached<T> {
             (None, None) => return None,
         };
         let held = Held { document, asked: flight.asked };
+        if let Some(since) = self.failures.first {
+            tracing::info!(document = self.name, away = ?now.saturating_since(since), "the provider answers again");
+        }
         self.held = Some(held.clone());
         self.failures = Failures::default();
         self.validators = loaded.caching.validators;
@@ -272,6 +278,8 @@ impl<T> Cached<T> {
     /// The fetch has failed; what is held stays.
     pub(crate) fn fail(&mut self, lease: Lease, failure: &Failure, now: UnixTime) {
         if self.land(lease).is_some() {
+            let (error, serving) = (&failure.error, self.usable(Need::Held, now).is_some());
+            tracing::warn!(document = self.name, code = error.code(), %error, serving, "could not be fetched");
             let factor = self.jitter.between(Duration::from_secs(1), 75, 100);
             self.failures.add(failure, factor, now);
         }

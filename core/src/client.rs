@@ -54,8 +54,9 @@ impl Client {
     pub fn with_backend(config: Config, entropy: Arc<dyn EntropySource>, backend: Arc<dyn Verifier>) -> Self {
         let static_keys =
             config.static_keys.as_ref().and_then(|keys| KeySet::parse(keys.as_bytes(), &*backend).ok());
-        let metadata = Shared::new(Cached::empty(config.lifetimes, jitter(&*entropy)));
-        let keys = Shared::new(Cached::empty(config.lifetimes, jitter(&*entropy)));
+        let metadata =
+            Shared::new(Cached::empty(Purpose::Discovery.name(), config.lifetimes, jitter(&*entropy)));
+        let keys = Shared::new(Cached::empty(Purpose::Keys.name(), config.lifetimes, jitter(&*entropy)));
         let static_keys = static_keys.map(Arc::new);
         let used_logins = Mutex::default();
         Self { inner: Arc::new(Inner { config, entropy, backend, metadata, keys, static_keys, used_logins }) }
@@ -481,12 +482,7 @@ impl Client {
             };
             let load = keys::load(metadata.jwks_uri.to_string(), Arc::clone(&this.inner.backend));
             this.inner.keys.obtain(need, load, deadline, now).map(now, |keys| {
-                keys.map_err(|Unavailable { retry_after, cause }| {
-                    if let Some(error) = cause {
-                        tracing::warn!(code = error.code(), %error, "no keys");
-                    }
-                    TokenError::KeysUnavailable { retry_after }
-                })
+                keys.map_err(|Unavailable { retry_after, .. }| TokenError::KeysUnavailable { retry_after })
             })
         })
     }
@@ -498,7 +494,6 @@ impl Client {
         error: &Error,
         now: UnixTime,
     ) -> Result<Held<KeySet>, TokenError> {
-        tracing::warn!(code = error.code(), %error, "no new keys without metadata");
         let retry_after = error.retry_after().unwrap_or(Duration::from_secs(1));
         self.inner.keys.usable(need, now).ok_or(TokenError::KeysUnavailable { retry_after })
     }

@@ -150,6 +150,7 @@ impl<T: Send + Sync + 'static> Holding<T> {
         now: UnixTime,
     ) -> Result<Held<T>, Unavailable> {
         let mut cached = self.shared.lock();
+        count_fetch(cached.name, &result);
         let cause = match result {
             Ok(loaded) => {
                 if let Some(held) = cached.succeed(self.lease, loaded, now) {
@@ -172,6 +173,20 @@ impl<T: Send + Sync + 'static> Drop for Holding<T> {
         self.shared.lock().release(self.lease);
     }
 }
+
+/// `oidc_fetches_total`, by document and outcome: `ok`, `unchanged` or the error's code.
+#[cfg(feature = "metrics")]
+fn count_fetch<T>(document: &'static str, result: &Result<Loaded<T>, Failure>) {
+    let outcome = match result {
+        Ok(Loaded { document: Some(_), .. }) => "ok",
+        Ok(Loaded { document: None, .. }) => "unchanged",
+        Err(failure) => failure.error.code(),
+    };
+    metrics::counter!("oidc_fetches_total", "document" => document, "outcome" => outcome).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+fn count_fetch<T>(_: &'static str, _: &Result<Loaded<T>, Failure>) {}
 
 /// A place among those who wait, given back when the wait ends.
 struct Place(Arc<AtomicUsize>);

@@ -12,7 +12,7 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 fn empty() -> Cached<u8> {
-    Cached::empty(Lifetimes::default(), Jitter::new(7))
+    Cached::empty("document", Lifetimes::default(), Jitter::new(7))
 }
 
 fn leased(decision: &Decision<u8>) -> Lease {
@@ -114,6 +114,7 @@ fn d31_what_the_provider_asks_for_is_followed_within_bounds_ahead_of_expiry_and_
         let dues: Vec<u64> = (0..200)
             .map(|seed| {
                 let mut cached = Cached::empty(
+                    "document",
                     Lifetimes::default(),
                     Jitter::new(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15)),
                 );

@@ -128,6 +128,8 @@ fn whole_seconds(wait: Duration) -> u64 {
 
 /// The one place where refusals reach the log: by their code, without anything secret.
 fn log(error: &Error) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("oidc_refusals_total", "code" => error.code()).increment(1);
     if error.status().is_server_error() {
         tracing::error!(code = error.code(), %error, "could not serve");
     } else {
