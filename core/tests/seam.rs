@@ -385,3 +385,79 @@ fn a_renewal_tells_when_to_call_again_and_requests_never_wait_for_a_refresh() {
         assert_eq!(world.fetched.len(), fetched);
     }
 }
+
+/// Ten simulated hours without the provider: known keys serve all along, and the attempts follow the back-off.
+#[test]
+fn d27_ten_hours_of_outage_refuse_no_token_of_a_known_key() {
+    let mut world = World::new();
+    let token = world.access_token();
+    assert_eq!(world.bearer(&token).sub(), Some("ada"));
+    world.down = true;
+    let mut attempts = Vec::new();
+    for _ in 0..36_000 / 5 {
+        world.pass(5);
+        let before = world.fetched.len();
+        if world.now.as_secs() % 600 < 5 {
+            let token = world.access_token();
+            assert_eq!(world.bearer(&token).sub(), Some("ada"), "{:?}", world.now);
+        } else {
+            let client = world.client();
+            world.run(|now| client.renew_keys(now)).0.unwrap();
+        }
+        let now = world.now.as_secs();
+        attempts.extend(world.fetched[before..].iter().map(|document| (*document, now)));
+    }
+    for document in ["discovery", "keys"] {
+        let times: Vec<u64> =
+            attempts.iter().filter(|(name, _)| *name == document).map(|(_, time)| *time).collect();
+        let pauses: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        // Time passes in steps of 5 s; pauses grow to 45..60 s and stay there.
+        assert!(pauses.iter().take(4).all(|pause| *pause <= 15), "{document}: {pauses:?}");
+        assert!(pauses.iter().skip(7).all(|pause| (45..=65).contains(pause)), "{document}: {pauses:?}");
+    }
+}
+
+#[test]
+fn d19_a_good_token_is_served_within_five_seconds_of_the_providers_return() {
+    for seed in 0..20 {
+        let mut world = World::new();
+        world.down = true;
+        let token = world.access_token();
+        for _ in 0..200 + seed * 7 {
+            world.now = world.now.saturating_add(Duration::from_millis(100));
+            assert_eq!(world.bearer(&token).status(), 503);
+        }
+        world.down = false;
+        let back = world.now;
+        while world.bearer(&token).sub().is_none() {
+            world.now = world.now.saturating_add(Duration::from_millis(10));
+        }
+        assert!(
+            world.now.saturating_since(back) <= Duration::from_secs(5),
+            "{:?}",
+            world.now.saturating_since(back)
+        );
+    }
+}
+
+#[test]
+fn a_thousand_flows_that_are_dropped_in_mid_fetch_stay_within_the_budget() {
+    let mut world = World::new();
+    let token = world.access_token();
+    world.bearer(&token);
+    let claims = json!({"iss": support::ISSUER, "aud": "web", "sub": "a", "exp": START + 9000, "iat": START, "jti": "1", "client_id": "web"});
+    let mut sent = 0;
+    for number in 0..1_000 {
+        world.now = world.now.saturating_add(Duration::from_millis(60));
+        let header = json!({"alg": "RS256", "typ": "at+jwt", "kid": format!("made-up-{number}")});
+        let forged = world.provider.sign(&header, &claims);
+        if let Step::Fetch(..) = token_step(&world, &forged) {
+            sent += 1;
+        }
+    }
+    assert!((12..=14).contains(&sent), "{sent} in a minute");
+    world.pass(5);
+    world.provider.rotate_keys(false);
+    let rotated = world.access_token();
+    assert_eq!(world.bearer(&rotated).sub(), Some("ada"), "the next call succeeds");
+}
