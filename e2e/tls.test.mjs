@@ -31,7 +31,7 @@ for (const probe of ["probe-tokio", "probe-blocking"]) {
     assert.equal(code, 0);
   });
 
-  test(`${probe}: refuses the same provider without it`, { timeout: 30_000 }, async () => {
+  test(`d07_ ${probe}: refuses the same provider without it`, { timeout: 30_000 }, async () => {
     const { code, lines } = await runProbe(probe, options());
     assert.equal(code, 1);
     assert.deepEqual([lines[0].ok, lines[0].step, lines[0].code], [false, "discovery", "provider_unreachable"]);

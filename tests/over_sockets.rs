@@ -209,7 +209,7 @@ fn a_provider_that_misbehaves_signs_nobody_in() {
 }
 
 #[test]
-fn a_provider_that_hangs_at_the_callback_ends_in_five_seconds() {
+fn d41_a_provider_that_hangs_at_the_callback_ends_in_five_seconds() {
     let mut world = World::new();
     let callback = world.callback();
     world.fault(Fault::Deliver(Endpoint::Token, Delivery::Hang));
@@ -220,7 +220,7 @@ fn a_provider_that_hangs_at_the_callback_ends_in_five_seconds() {
 }
 
 #[test]
-fn a_server_starts_while_its_provider_is_down_and_recovers() {
+fn d19_a_server_starts_while_its_provider_is_down_and_recovers() {
     let mut world = World::new();
     world.fault(Fault::Deliver(Endpoint::Any, Delivery::Reset));
     assert_eq!(world.get("/").body, "nobody");
@@ -295,7 +295,7 @@ fn a_bearer_token_is_judged_in_the_same_words_everywhere() {
 }
 
 #[test]
-fn a_hundred_first_requests_make_one_fetch_each() {
+fn d18_a_hundred_first_requests_make_one_fetch_each() {
     let world = World::new();
     let bearer = format!("Bearer {}", world.access_token());
     let url = format!("{}/api/whoami", world.origin);

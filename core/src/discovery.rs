@@ -64,10 +64,17 @@ pub(crate) fn load(config: &Config) -> Load<Metadata> {
     let url = config.metadata_url.as_ref().map_or(rules.issuer.metadata_url(), Url::to_string);
     Arc::new(move |ask, _| {
         let rules = rules.clone();
+        let conditional = ask.validators != Default::default();
         match wire::get_shared(&url, Purpose::Discovery, wire::MAX_DOCUMENT, ask) {
             Some(fetch) => Step::fetch(fetch, move |result, _| {
                 let parse = |body: &[u8]| Metadata::parse(body, &rules);
-                Step::Done(wire::loaded(Purpose::Discovery, result, &["application/json"], parse))
+                Step::Done(wire::loaded(
+                    Purpose::Discovery,
+                    conditional,
+                    result,
+                    &["application/json"],
+                    parse,
+                ))
             }),
             None => {
                 let error = ProviderError::Insecure("issuer");

@@ -15,11 +15,12 @@ pub use crate::cache::{Freshness, KeyStatus};
 pub(crate) fn load(jwks_uri: String, backend: Arc<dyn Verifier>) -> Load<KeySet> {
     Arc::new(move |ask, _| {
         let backend = Arc::clone(&backend);
+        let conditional = ask.validators != Default::default();
         match wire::get_shared(&jwks_uri, Purpose::Keys, wire::MAX_KEY_SET, ask) {
             Some(fetch) => Step::fetch(fetch, move |result, _| {
                 let types = ["application/json", "application/jwk-set+json"];
                 let parse = |body: &[u8]| parse(body, &*backend);
-                Step::Done(wire::loaded(Purpose::Keys, result, &types, parse))
+                Step::Done(wire::loaded(Purpose::Keys, conditional, result, &types, parse))
             }),
             None => {
                 let error = ProviderError::Member(Purpose::Discovery, "jwks_uri");

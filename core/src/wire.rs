@@ -40,13 +40,14 @@ pub(crate) fn get_shared(url: &str, purpose: Purpose, max_body: usize, ask: Ask)
 /// A document that was asked for by [`get_shared`], made of the body by `parse`.
 pub(crate) fn loaded<T>(
     purpose: Purpose,
+    conditional: bool,
     result: FetchResult,
     types: &[&str],
     parse: impl FnOnce(&[u8]) -> Result<T, ProviderError>,
 ) -> Result<Loaded<T>, Failure> {
     let headers = result.as_ref().map(|response| response.headers().clone()).unwrap_or_default();
     let caching = caching(&headers);
-    if result.as_ref().is_ok_and(|response| response.status() == StatusCode::NOT_MODIFIED) {
+    if conditional && result.as_ref().is_ok_and(|response| response.status() == StatusCode::NOT_MODIFIED) {
         return Ok(Loaded { document: None, caching });
     }
     let document = body_of(purpose, result, types).and_then(|body| parse(&body));

@@ -276,7 +276,7 @@ fn a_provider_that_is_down_at_the_callback_loses_nobody_anything_but_the_attempt
 }
 
 #[test]
-fn a_provider_that_is_down_at_the_start_is_an_outage_until_it_is_back() {
+fn d19_a_provider_that_is_down_at_the_start_is_an_outage_until_it_is_back() {
     let (mut world, mut browser) = (World::new(), Browser::default());
     world.down = true;
     let answer = browser.ask(&mut world, Ask::get("/profile").page().required());
@@ -296,7 +296,7 @@ fn a_provider_that_is_down_at_the_start_is_an_outage_until_it_is_back() {
 }
 
 #[test]
-fn metadata_that_cannot_be_trusted_starts_no_sign_in() {
+fn d02_metadata_that_cannot_be_trusted_starts_no_sign_in() {
     for (fault, status, code) in [
         (Fault::DiscoveryIssuerMismatch, 502, "issuer_mismatch"),
         (Fault::Html(Endpoint::Discovery), 502, "provider_content_type"),

@@ -133,7 +133,7 @@ fn a_flow_that_waits_ends_when_its_time_is_up() {
 }
 
 #[test]
-fn a_flow_that_is_dropped_anywhere_leaves_the_next_one_able() {
+fn f06_a_flow_that_is_dropped_anywhere_leaves_the_next_one_able() {
     for fetches in 0..2 {
         let mut world = World::new();
         let token = world.access_token();
@@ -164,7 +164,7 @@ fn timeouts_are_cut_to_what_is_left_of_the_flow() {
 }
 
 #[test]
-fn an_unknown_key_is_fetched_at_once_and_a_flood_of_them_within_the_budget() {
+fn d20_an_unknown_key_is_fetched_at_once_and_a_flood_of_them_within_the_budget() {
     let mut world = World::new();
     let token = world.access_token();
     assert_eq!(world.bearer(&token).sub(), Some("ada"));
@@ -193,7 +193,7 @@ fn an_unknown_key_is_fetched_at_once_and_a_flood_of_them_within_the_budget() {
 }
 
 #[test]
-fn a_forged_signature_under_a_known_key_fetches_nothing() {
+fn d21_a_forged_signature_under_a_known_key_fetches_nothing() {
     let mut world = World::new();
     let token = world.access_token();
     world.bearer(&token);
@@ -207,7 +207,7 @@ fn a_forged_signature_under_a_known_key_fetches_nothing() {
 }
 
 #[test]
-fn keys_at_hand_serve_on_through_an_outage() {
+fn d10_d11_d27_d28_d30_keys_at_hand_serve_on_through_an_outage() {
     let mut world = World::new();
     let token = |world: &mut World| world.access_token();
     let first = token(&mut world);
@@ -328,7 +328,7 @@ fn f11_after_a_clock_was_set_back_a_rotation_is_still_seen() {
 }
 
 #[test]
-fn an_endpoint_that_is_wrong_harms_only_those_who_use_it() {
+fn d03_an_endpoint_that_is_wrong_harms_only_those_who_use_it() {
     let mut world = World::new();
     let token = world.access_token();
     let (request, resume) = fetch(token_step(&world, &token));

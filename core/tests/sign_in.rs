@@ -145,7 +145,7 @@ fn tabs_sign_in_side_by_side_and_the_oldest_of_too_many_gives_way() {
 }
 
 #[test]
-fn a_sign_in_that_another_process_started_is_finished_here() {
+fn f12_a_sign_in_that_another_process_started_is_finished_here() {
     let secret = oidc_core_secret();
     let settings = || config().cookie_secrets(std::slice::from_ref(&secret));
     let (mut first, mut browser) = (World::with(settings()), Browser::default());
@@ -177,7 +177,7 @@ fn with_a_session_store_a_sign_in_is_used_up_for_all_processes() {
 }
 
 #[test]
-fn keys_that_rotate_just_before_signing_are_fetched_at_once() {
+fn d25_keys_that_rotate_just_before_signing_are_fetched_at_once() {
     let (mut world, mut browser) = (World::new(), Browser::default());
     assert_eq!(browser.sign_in(&mut world).status(), 303);
     world.pass(1);

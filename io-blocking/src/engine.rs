@@ -1,6 +1,5 @@
 //! The one loop that carries out a flow, and what it carries it out with.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Instant, SystemTime};
 
@@ -58,23 +57,6 @@ impl Oidc {
             None => Err(StoreError("there is no session store".to_owned())),
         }
     }
-}
-
-/// Renews metadata and keys on a thread of its own, ahead of their expiry, as long as the returned value lives.
-pub(crate) fn renew_in_background(oidc: Oidc) -> Result<Sender<()>, std::io::Error> {
-    let (alive, ended) = mpsc::channel();
-    thread::Builder::new().name("oidc-renewal".to_owned()).spawn(move || {
-        loop {
-            let (renewed, next) = oidc.run(|now| oidc.client().renew_keys(now));
-            if let Err(error) = renewed {
-                tracing::warn!(code = error.code(), %error, "keys could not be renewed");
-            }
-            if ended.recv_timeout(next.saturating_since(now())) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
-        }
-    })?;
-    Ok(alive)
 }
 
 /// The system's clock.

@@ -6,6 +6,7 @@
 
 mod engine;
 mod handle;
+mod renewal;
 #[cfg(feature = "rouille")]
 pub mod rouille;
 mod settings;

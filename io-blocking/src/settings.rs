@@ -7,7 +7,8 @@ use oidc_core::error::ConfigError;
 use oidc_core::{Client, Config, Guard};
 
 use crate::Oidc;
-use crate::engine::{SessionStore, SystemEntropy, Transport, renew_in_background};
+use crate::engine::{SessionStore, SystemEntropy, Transport};
+use crate::renewal::renew_in_background;
 use crate::transport::Ureq;
 
 /// What an [`Oidc`] is built from.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use oidc_core::error::ConfigError;
 use oidc_core::step::{Fetch, FetchError, FetchResult};
@@ -9,6 +10,9 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Timeout};
 
 use crate::Transport;
+
+/// By how much later than asked a silent connection is given up.
+const LATENESS: Duration = Duration::from_millis(100);
 
 pub(crate) struct Ureq {
     agent: Agent,
@@ -30,7 +34,8 @@ impl Ureq {
         let request = self
             .agent
             .configure_request(fetch.request)
-            .timeout_global(Some(fetch.timeout))
+            // Sockets wake up late, by up to a tenth of a second.
+            .timeout_global(Some(fetch.timeout.saturating_sub(LATENESS)))
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -81,7 +86,7 @@ fn extra_roots(pem: &[u8]) -> Result<RootCerts, ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use oidc_core::step::Purpose;
     use oidc_dev_provider::{Delivery, DevProvider, Endpoint, Fault, Running};
@@ -113,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_holds_whatever_the_other_side_does() {
+    fn d14_d15_the_time_holds_whatever_the_other_side_does() {
         for delivery in [Delivery::Hang, Delivery::Drip] {
             let (result, elapsed, _provider) = with(Fault::Deliver(Endpoint::Any, delivery));
             assert_eq!(result.unwrap_err(), FetchError::Timeout, "{delivery:?}");
@@ -122,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_cap_holds_whatever_the_other_side_sends() {
+    fn d12_the_body_cap_holds_whatever_the_other_side_sends() {
         for fault in [Fault::Deliver(Endpoint::Any, Delivery::Endless), Fault::TooManyKeys] {
             let (result, elapsed, _provider) = with(fault.clone());
             assert_eq!(result.unwrap_err(), FetchError::TooLarge, "{fault:?} after {elapsed:?}");
@@ -130,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_exchange_is_a_failure() {
+    fn d17_a_broken_exchange_is_a_failure() {
         for delivery in [Delivery::Reset, Delivery::Cut] {
             let (result, ..) = with(Fault::Deliver(Endpoint::Any, delivery));
             assert!(matches!(result, Err(FetchError::Failed(_))), "{delivery:?}: {result:?}");
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_an_answer_and_not_followed() {
+    fn d05_a_redirect_is_an_answer_and_not_followed() {
         let (result, _, provider) = with(Fault::Redirect(Endpoint::Any));
         assert_eq!(result.unwrap().status(), 307);
         assert_eq!(provider.with(|provider| provider.requests("/dev/elsewhere/jwks")), 0);

@@ -7,7 +7,6 @@ use oidc_core::entropy::EntropyFailed;
 use oidc_core::step::{Fetch, FetchResult, Reply, StoreError, StoreOp, StoreResult};
 use oidc_core::time::UnixTime;
 use oidc_core::{EntropySource, Step};
-use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::Oidc;
@@ -32,13 +31,26 @@ pub type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Oidc {
     /// Carries a flow out. The closure is called at once, so that the future borrows nothing of what it was given.
+    ///
+    /// # Panics
+    /// When polled outside a tokio runtime; nothing is lost by that, and a later call works.
     pub fn run<T: Send + 'static>(&self, flow: impl FnOnce(UnixTime) -> Step<T>) -> Running<T> {
-        let (this, mut step) = (self.clone(), flow(now()));
+        self.carry_out(flow(now()), true)
+    }
+
+    pub(crate) fn carry_out<T: Send + 'static>(
+        &self,
+        mut step: Step<T>,
+        outlives_caller: bool,
+    ) -> Running<T> {
+        let this = self.clone();
         let carry_out = async move {
             loop {
                 step = match step {
                     Step::Done(value) => return value,
-                    Step::Fetch(fetch, reply) if fetch.shared => this.fetch_for_all(fetch, reply).await,
+                    Step::Fetch(fetch, reply) if fetch.shared && outlives_caller => {
+                        this.fetch_for_all(fetch, reply).await
+                    }
                     Step::Fetch(fetch, reply) => reply.resume(this.send(fetch).await, now()),
                     Step::Store(op, reply) => reply.resume(this.store(op).await, now()),
                     Step::Wait(duration, wake) => {
@@ -78,30 +90,6 @@ impl Oidc {
             Some(store) => store.run(op, now()).await,
             None => Err(StoreError("there is no session store".to_owned())),
         }
-    }
-}
-
-/// A task that ends with the value.
-pub(crate) struct Renewal(JoinHandle<()>);
-
-impl Renewal {
-    /// Renews metadata and keys in the background, ahead of their expiry.
-    pub(crate) fn start(oidc: Oidc) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                let (renewed, next) = oidc.run(|now| oidc.client().renew_keys(now)).await;
-                if let Err(error) = renewed {
-                    tracing::warn!(code = error.code(), %error, "keys could not be renewed");
-                }
-                tokio::time::sleep(next.saturating_since(now())).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Renewal {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -10,7 +10,8 @@ use oidc_core::{
     Callback, Claims, Client, Config, Error, Guard, Incoming, LoginOptions, Secret, Session, Verdict,
 };
 
-use crate::engine::{Renewal, Running, SessionStore, Transport, now};
+use crate::engine::{Running, SessionStore, Transport, now};
+use crate::renewal::Renewal;
 use crate::settings::Builder;
 
 /// A relying party and resource server of one issuer. A clone is cheap and shares keys and connections.

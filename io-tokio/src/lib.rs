@@ -7,6 +7,7 @@
 pub mod axum;
 mod engine;
 mod handle;
+mod renewal;
 mod settings;
 #[cfg(feature = "tower")]
 pub mod tower;

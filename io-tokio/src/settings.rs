@@ -7,7 +7,8 @@ use oidc_core::error::ConfigError;
 use oidc_core::{Client, Config, Guard};
 
 use crate::Oidc;
-use crate::engine::{Renewal, SessionStore, SystemEntropy, Transport};
+use crate::engine::{SessionStore, SystemEntropy, Transport};
+use crate::renewal::Renewal;
 use crate::transport::Reqwest;
 
 /// What an [`Oidc`] is built from.

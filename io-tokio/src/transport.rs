@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_time_holds_whatever_the_other_side_does() {
+    async fn d14_d15_the_time_holds_whatever_the_other_side_does() {
         for delivery in [Delivery::Hang, Delivery::Drip] {
             let (result, elapsed, _provider) = with(Fault::Deliver(Endpoint::Any, delivery)).await;
             assert_eq!(result.unwrap_err(), FetchError::Timeout, "{delivery:?}");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_body_cap_holds_whatever_the_other_side_sends() {
+    async fn d12_the_body_cap_holds_whatever_the_other_side_sends() {
         for fault in [Fault::Deliver(Endpoint::Any, Delivery::Endless), Fault::TooManyKeys] {
             let (result, elapsed, _provider) = with(fault.clone()).await;
             assert_eq!(result.unwrap_err(), FetchError::TooLarge, "{fault:?} after {elapsed:?}");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_exchange_is_a_failure() {
+    async fn d17_a_broken_exchange_is_a_failure() {
         for delivery in [Delivery::Reset, Delivery::Cut] {
             let (result, ..) = with(Fault::Deliver(Endpoint::Any, delivery)).await;
             assert!(matches!(result, Err(FetchError::Failed(_))), "{delivery:?}: {result:?}");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_redirect_is_an_answer_and_not_followed() {
+    async fn d05_a_redirect_is_an_answer_and_not_followed() {
         let (result, _, provider) = with(Fault::Redirect(Endpoint::Any)).await;
         assert_eq!(result.unwrap().status(), 307);
         assert_eq!(provider.with(|provider| provider.requests("/dev/elsewhere/jwks")), 0);
