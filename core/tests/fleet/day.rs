@@ -1,7 +1,5 @@
 //! One day of the fleet: what happens to every instance, in the order of time.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -11,11 +9,13 @@ use oidc_core::step::{FetchResult, Reply, Wake};
 use oidc_core::time::UnixTime;
 use oidc_core::{Claims, Step};
 
+use crate::agenda::Agenda;
 use crate::instance::{Instance, SKEW};
 use crate::provider::{
-    DAY, HOUR, Key, MINUTE, Millis, OUTAGE, Provider, ROTATIONS, SECOND, TOKEN_LIFE, WITHDRAWAL, token,
+    DAY, HOUR, Key, MINUTE, Millis, OUTAGE, Provider, ROTATIONS, SECOND, TOKEN_LIFE, WITHDRAWAL,
 };
 use crate::report::{Presented, Report};
+use crate::tokens::Tokens;
 
 /// How many instances are one group. No instance knows of another, so that they need not all be in one queue: a group
 /// that fits into a processor's cache takes less time. One instance of each is flooded with tokens whose `kid` is made up.
@@ -107,7 +107,9 @@ impl Day {
             self.await_good(instance, 0);
             self.plan(RECOVERED, instance, Due::LookAtKeys);
         }
-        self.plan(FLOOD.start, FLOODED, Due::MadeUp);
+        // So that the budgets are not refilled in step with each other, nor with the rotation.
+        let begun = FLOOD.start + self.instances[FLOODED].traffic.below(MINUTE);
+        self.plan(begun, FLOODED, Due::MadeUp);
         self.plan(RESTART, 0, Due::Restart);
     }
 
@@ -266,54 +268,5 @@ impl<T> Resume<T> {
             Self::Answer(reply, result) => reply.resume(result, now),
             Self::Wake(wake) => wake.resume(now),
         }
-    }
-}
-
-/// All tokens of the day, minted ahead.
-struct Tokens {
-    /// One of each minute.
-    good: Vec<String>,
-    /// Each with a `kid` of its own, and good for the whole flood.
-    made_up: Vec<String>,
-}
-
-impl Tokens {
-    const MADE_UP: u64 = 10_000;
-
-    fn new() -> Self {
-        let made_up = |number| token(Some(&format!("made-up-{number}")), FLOOD.start);
-        Self {
-            good: (0..DAY / MINUTE).map(|minute| token(None, minute * MINUTE)).collect(),
-            made_up: (0..Self::MADE_UP).map(made_up).collect(),
-        }
-    }
-}
-
-/// What is to be done, by time. The queue itself holds but time and place, so that little is moved.
-struct Agenda<T> {
-    queue: BinaryHeap<Reverse<u64>>,
-    places: Vec<Option<T>>,
-    free: Vec<usize>,
-}
-
-impl<T> Agenda<T> {
-    fn new() -> Self {
-        Self { queue: BinaryHeap::new(), places: Vec::new(), free: Vec::new() }
-    }
-
-    fn add(&mut self, time: Millis, item: T) {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() - 1
-        });
-        self.places[place] = Some(item);
-        self.queue.push(Reverse(time << 32 | place as u64));
-    }
-
-    fn next(&mut self) -> Option<(T, Millis)> {
-        let Reverse(next) = self.queue.pop()?;
-        let place = (next & u64::from(u32::MAX)) as usize;
-        self.free.push(place);
-        self.places[place].take().map(|item| (item, next >> 32))
     }
 }
