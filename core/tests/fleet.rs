@@ -47,7 +47,7 @@ fn d24_d25_d27_no_good_token_is_refused_all_day() {
 fn d23_a_flooded_instance_takes_the_new_key_within_five_seconds() {
     let Answers { accepted, refused, unavailable } = with_jitter().good_before_notice;
     assert_eq!(refused, 0);
-    assert!(accepted > 0 && unavailable > 0, "{accepted} accepted, {unavailable} to come again");
+    assert!(accepted > unavailable && unavailable > 0, "{accepted} accepted, {unavailable} to come again");
 }
 
 #[test]
