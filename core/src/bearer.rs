@@ -46,11 +46,17 @@ pub(crate) fn challenge(error: &Error) -> Option<HeaderValue> {
         }
         Error::Token(_) => "invalid_token",
         Error::Request(RequestError::TwoCredentials) => "invalid_request",
+        Error::Request(RequestError::InsufficientScope(_)) => "insufficient_scope",
         _ => return None,
     };
+    let scope = match error {
+        Error::Request(RequestError::InsufficientScope(required)) => format!(", scope=\"{required}\""),
+        _ => String::new(),
+    };
     let code = error.code();
-    HeaderValue::try_from(format!("Bearer realm=\"{REALM}\", error=\"{name}\", error_description=\"{code}\""))
-        .ok()
+    let challenge =
+        format!("Bearer realm=\"{REALM}\", error=\"{name}\", error_description=\"{code}\"{scope}");
+    HeaderValue::try_from(challenge).ok()
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use crate::cache::{Cached, Freshness, Jitter, KeyStatus, Need};
 use crate::config::{Config, Registration};
 use crate::discovery::Metadata;
 use crate::entropy::EntropySource;
-use crate::error::{CallbackError, Error, ProviderError, UsageError};
+use crate::error::{CallbackError, Error, ProviderError, TokenError, UsageError};
 use crate::exchange::{self, TokenResponse};
 use crate::jose::{Claims, KeySet, Verifier};
-use crate::login::{self, Callback, LoginOptions, LoginState, Redirect, UsedLogins};
+use crate::login::{self, Callback, LoginOptions, LoginState, Redirect};
 use crate::logout;
+use crate::once::UsedOnce;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step, StoreAnswer, StoreOp};
@@ -40,7 +41,8 @@ struct Inner {
     metadata: Shared<Metadata>,
     keys: Shared<KeySet>,
     static_keys: Option<Arc<KeySet>>,
-    used_logins: Mutex<UsedLogins>,
+    used_logins: Mutex<UsedOnce>,
+    used_tokens: Mutex<UsedOnce>,
 }
 
 impl Client {
@@ -55,14 +57,16 @@ impl Client {
     /// A client with a signature backend of one's own.
     #[must_use]
     pub fn with_backend(config: Config, entropy: Arc<dyn EntropySource>, backend: Arc<dyn Verifier>) -> Self {
-        let static_keys =
-            config.static_keys.as_ref().and_then(|keys| KeySet::parse(keys.as_bytes(), &*backend).ok());
+        config.danger.warn();
+        let parse = |keys: &String| KeySet::parse_with(keys.as_bytes(), &*backend, &config.danger).ok();
+        let static_keys = config.static_keys.as_ref().and_then(parse);
         let metadata =
             Shared::new(Cached::empty(Purpose::Discovery.name(), config.lifetimes, jitter(&*entropy)));
         let keys = Shared::new(Cached::empty(Purpose::Keys.name(), config.lifetimes, jitter(&*entropy)));
         let static_keys = static_keys.map(Arc::new);
-        let used_logins = Mutex::default();
-        Self { inner: Arc::new(Inner { config, entropy, backend, metadata, keys, static_keys, used_logins }) }
+        let (used_logins, used_tokens) = Default::default();
+        let inner = Inner { config, entropy, backend, metadata, keys, static_keys, used_logins, used_tokens };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The settings.
@@ -126,18 +130,37 @@ impl Client {
     /// A sign-in is good for one callback: by the store across processes, else by this process's memory.
     fn use_up(&self, login: &LoginState, now: UnixTime) -> Step<Result<(), Error>> {
         let (id, until) = (login.id(), login.expires_at());
-        let once = |first: bool| if first { Ok(()) } else { Err(CallbackError::StateMismatch.into()) };
         if self.inner.config.session.in_store {
-            let op = StoreOp::Consume { key: format!("login:{id}"), until };
-            return Step::store(op, move |result, _| {
-                Step::Done(match result {
-                    Ok(StoreAnswer::Taken(first)) => once(first),
-                    Ok(_) | Err(_) => Err(Error::Store),
-                })
-            });
+            return consume(format!("login:{id}"), until, CallbackError::StateMismatch.into());
         }
         let mut used = self.inner.used_logins.lock().unwrap_or_else(PoisonError::into_inner);
-        Step::Done(once(used.consume(id, until, now)))
+        let first = used.consume(id, until, now);
+        Step::Done(if first { Ok(()) } else { Err(CallbackError::StateMismatch.into()) })
+    }
+
+    /// Where tokens are good for one request, that this is the first one with this `jti`
+    /// ([RFC 7519 section 4.1.7](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.7)). What cannot be remembered is refused.
+    pub(crate) fn use_token(&self, claims: Claims, now: UnixTime) -> Step<Result<Claims, Error>> {
+        if !self.inner.config.single_use_tokens {
+            return Step::Done(Ok(claims));
+        }
+        let Some(jti) = claims.get::<String>("jti") else {
+            return Step::Done(Err(TokenError::ClaimMissing("jti").into()));
+        };
+        let until = claims.expires_at().unwrap_or(UnixTime::END).saturating_add(self.inner.config.leeway);
+        let (id, used_up) = (login::short_hash(&jti), Error::from(TokenError::ClaimInvalid("jti")));
+        if self.inner.config.session.in_store {
+            let first = consume(format!("token:{id}"), until, used_up);
+            return first.map(now, move |first| first.map(|()| claims));
+        }
+        let mut used = self.inner.used_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        Step::Done(if used.is_full(now) {
+            Err(Error::Store)
+        } else if used.consume(id, until, now) {
+            Ok(claims)
+        } else {
+            Err(used_up)
+        })
     }
 
     fn redeem(
@@ -338,6 +361,17 @@ impl Client {
             Step::Done(url)
         })
     }
+}
+
+/// Uses a key of the store up, which only the first caller can do.
+fn consume(key: String, until: UnixTime, used_up: Error) -> Step<Result<(), Error>> {
+    Step::store(StoreOp::Consume { key, until }, move |result, _| {
+        Step::Done(match result {
+            Ok(StoreAnswer::Taken(true)) => Ok(()),
+            Ok(StoreAnswer::Taken(false)) => Err(used_up),
+            Ok(_) | Err(_) => Err(Error::Store),
+        })
+    })
 }
 
 /// A fetch of one flow, its answer taken apart, and what follows.

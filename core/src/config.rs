@@ -15,6 +15,7 @@ use crate::jose::Algorithm;
 use crate::secret::Secret;
 use crate::token::TokenRules;
 
+pub use crate::danger::Danger;
 pub use builder::ConfigBuilder;
 
 /// What a [`Client`](crate::Client) is built from.
@@ -35,6 +36,9 @@ pub struct Config {
     pub(crate) lifetimes: Lifetimes,
     /// A JWK set that is used instead of the provider's.
     pub(crate) static_keys: Option<String>,
+    pub(crate) danger: Danger,
+    /// An access token is taken once.
+    pub(crate) single_use_tokens: bool,
 }
 
 /// The client as the provider knows it.
@@ -139,6 +143,9 @@ impl Issuer {
         let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
         if !text.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             return Err(wrong("must be plain ASCII without spaces"));
+        }
+        if text.contains(['{', '}']) {
+            return Err(wrong("is a template; put the tenant's name in its place"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("must have neither query nor fragment"));

@@ -148,6 +148,11 @@ impl Identity {
         self.source
     }
 
+    fn has_scopes(&self, required: &[String]) -> bool {
+        let granted = self.claims.scopes();
+        required.iter().all(|scope| granted.contains(&scope.as_str()))
+    }
+
     /// When this identity ends: the token's expiry and leeway, or the session's end if nobody uses it.
     #[must_use]
     pub fn expires_at(&self) -> UnixTime {
@@ -224,6 +229,21 @@ impl Guard {
         self.admit(incoming, true, now)
     }
 
+    /// The same where the identity must also carry all of these scopes
+    /// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)): without one of them the answer is 403
+    /// `insufficient_scope`, which names them.
+    pub fn require_scopes(&self, incoming: Incoming<'_>, scopes: &[&str], now: UnixTime) -> Step<Verdict> {
+        let shape = answer::Shape::of(&incoming);
+        let required: Vec<String> = scopes.iter().copied().map(str::to_owned).collect();
+        self.require(incoming, now).map(now, move |verdict| match verdict {
+            Verdict::Allow { identity: Some(identity), .. } if !identity.has_scopes(&required) => {
+                let error = RequestError::InsufficientScope(required.join(" "));
+                Answer::refusal_as(shape, &error.into()).into()
+            }
+            verdict => verdict,
+        })
+    }
+
     /// A token wins over the session and never falls back to it.
     fn admit(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
         match incoming.token() {
@@ -242,12 +262,18 @@ impl Guard {
     ) -> Step<Verdict> {
         let leeway = self.client.config().leeway;
         let shape = answer::Shape::of(&incoming);
-        self.client.verify_access_token(token, now).map(now, move |verified| match verified {
+        let client = self.client.clone();
+        let verified = self.client.verify_access_token(token, now);
+        let unused = verified.then(now, move |verified, now| match verified {
+            Ok(claims) => client.use_token(claims, now),
+            Err(error) => Step::Done(Err(error.into())),
+        });
+        unused.map(now, move |admitted| match admitted {
             Ok(claims) => {
                 let expires_at = claims.expires_at().unwrap_or_default().saturating_add(leeway);
                 Verdict::allow(Identity { claims, source, expires_at })
             }
-            Err(error) => Answer::refusal_as(shape, &error.into()).into(),
+            Err(error) => Answer::refusal_as(shape, &error).into(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::Failure;
 use crate::cache::shared::Load;
+use crate::danger::Danger;
 use crate::error::{Malformation, ProviderError};
 use crate::jose::{KeySet, KeySetError, Verifier};
 use crate::step::{Purpose, Step};
@@ -12,14 +13,14 @@ use crate::wire;
 pub use crate::cache::{Freshness, KeyStatus};
 
 /// How the key set at this address is fetched. A set without usable keys is no set: what is held stays.
-pub(crate) fn load(jwks_uri: String, backend: Arc<dyn Verifier>) -> Load<KeySet> {
+pub(crate) fn load(jwks_uri: String, backend: Arc<dyn Verifier>, danger: Danger) -> Load<KeySet> {
     Arc::new(move |ask, _| {
         let backend = Arc::clone(&backend);
         let conditional = ask.validators != Default::default();
         match wire::get_shared(&jwks_uri, Purpose::Keys, wire::MAX_KEY_SET, ask) {
             Some(fetch) => Step::fetch(fetch, move |result, _| {
                 let types = ["application/json", "application/jwk-set+json"];
-                let parse = |body: &[u8]| parse(body, &*backend);
+                let parse = |body: &[u8]| parse(body, &*backend, &danger);
                 Step::Done(wire::loaded(Purpose::Keys, conditional, result, &types, parse))
             }),
             None => {
@@ -30,8 +31,8 @@ pub(crate) fn load(jwks_uri: String, backend: Arc<dyn Verifier>) -> Load<KeySet>
     })
 }
 
-fn parse(body: &[u8], backend: &dyn Verifier) -> Result<KeySet, ProviderError> {
-    let keys = KeySet::parse(body, backend).map_err(|error| match error {
+fn parse(body: &[u8], backend: &dyn Verifier, danger: &Danger) -> Result<KeySet, ProviderError> {
+    let keys = KeySet::parse_with(body, backend, danger).map_err(|error| match error {
         KeySetError::Malformed(reason) => ProviderError::Malformed(Purpose::Keys, reason),
         KeySetError::TooManyKeys => ProviderError::Malformed(Purpose::Keys, Malformation::TooManyMembers),
         KeySetError::Keys => ProviderError::Member(Purpose::Keys, "keys"),

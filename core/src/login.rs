@@ -1,7 +1,7 @@
 //! A sign-in's two ends: the redirect to the provider, and the callback that must belong to it
 //! ([OpenID Connect Core section 3.1](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth)).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ impl LoginState {
 
     /// A name for this sign-in that tells nothing about its `state`.
     pub(crate) fn id(&self) -> String {
-        login_id(self.state.expose())
+        short_hash(self.state.expose())
     }
 
     pub(crate) fn expires_at(&self) -> UnixTime {
@@ -122,9 +122,9 @@ impl LoginState {
     }
 }
 
-/// See [`LoginState::id`].
-pub(crate) fn login_id(state: &str) -> String {
-    base64url::encode(Sha256::digest(state).get(..12).unwrap_or_default())
+/// A name for a secret that tells nothing about it.
+pub(crate) fn short_hash(secret: &str) -> String {
+    base64url::encode(Sha256::digest(secret).get(..12).unwrap_or_default())
 }
 
 /// Makes the authorization request, with a fresh `state`, `nonce` and PKCE verifier
@@ -265,6 +265,10 @@ impl Callback {
             return Err(CallbackError::Malformed);
         }
         let mut parameters = Parameters::parse(text)?;
+        // Only `code` was asked for: https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2
+        if ["id_token", "access_token"].iter().any(|token| parameters.take(token).is_some()) {
+            return Err(CallbackError::Malformed);
+        }
         let state =
             parameters.take("state").filter(|state| !state.is_empty()).ok_or(CallbackError::StateMissing)?;
         let error = parameters.take("error");
@@ -355,33 +359,6 @@ impl Parameters {
     }
 }
 
-/// Sign-ins whose callback has come, remembered until they would have expired anyway: a second callback finds its state
-/// used up. It holds for this process; across processes a session store does it.
-#[derive(Default)]
-pub(crate) struct UsedLogins {
-    ids: HashSet<String>,
-    order: VecDeque<(UnixTime, String)>,
-}
-
-impl UsedLogins {
-    /// The most remembered; beyond them the oldest is forgotten, which a valid callback has to pay for each.
-    const MOST: usize = 65_536;
-
-    /// Whether this is the first use.
-    pub(crate) fn consume(&mut self, id: String, until: UnixTime, now: UnixTime) -> bool {
-        while self.order.front().is_some_and(|(until, _)| *until <= now) || self.order.len() >= Self::MOST {
-            if let Some((_, oldest)) = self.order.pop_front() {
-                self.ids.remove(&oldest);
-            }
-        }
-        let first = self.ids.insert(id.clone());
-        if first {
-            self.order.push_back((until, id));
-        }
-        first
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -431,19 +408,5 @@ mod tests {
         assert!(
             matches!(callback.error(), Some(CallbackError::Provider { code, .. }) if code.is("access_denied"))
         );
-    }
-
-    #[test]
-    fn a_sign_in_is_used_once_and_the_memory_of_it_is_bounded() {
-        let mut used = UsedLogins::default();
-        let until = UnixTime::from_secs(600);
-        assert!(used.consume("a".into(), until, UnixTime::EPOCH));
-        assert!(!used.consume("a".into(), until, UnixTime::from_secs(599)));
-        for number in 0..UsedLogins::MOST + 10 {
-            used.consume(number.to_string(), until, UnixTime::EPOCH);
-        }
-        assert_eq!((used.ids.len(), used.order.len()), (UsedLogins::MOST, UsedLogins::MOST));
-        used.consume("b".into(), UnixTime::from_secs(1200), UnixTime::from_secs(600));
-        assert_eq!(used.ids.len(), 1);
     }
 }

@@ -79,6 +79,10 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "This request came from another site",
             "To protect you, nothing was changed. If you meant to do this, do it from this site.",
         ),
+        Error::Request(RequestError::InsufficientScope(_)) => (
+            "This is not permitted",
+            "What you have been granted does not cover this address. Nothing was changed.",
+        ),
         Error::Request(_) => ("This request is not understood", "Nothing was changed. Please start again."),
         Error::Usage(_) | Error::Entropy | Error::Store => (
             "Something is wrong on this site",

@@ -2,15 +2,20 @@
 //!
 //! Every ID token passes this one verifier, wherever it came from.
 
+mod unverified;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
+use crate::danger::Danger;
 use crate::error::{ConfigError, TokenError};
 use crate::jose::{Algorithm, Claims, Compact, KeySet, Registered, base64url};
 use crate::time::UnixTime;
+
+pub use unverified::Unverified;
 
 /// How long after its `iat` a logout token is taken
 /// ([Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)).
@@ -32,6 +37,8 @@ pub struct TokenRules {
     audiences: Vec<String>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
+    max_token_age: Option<Duration>,
+    danger: Danger,
 }
 
 #[derive(Debug, Clone)]
@@ -111,12 +118,17 @@ impl TokenRules {
                 return Err(ConfigError::new(setting, "is empty, and tokens must be checked against it"));
             }
         }
+        if issuer.contains(['{', '}']) {
+            return Err(ConfigError::new("issuer", "is a template; put the tenant's name in its place"));
+        }
         Ok(Self {
             kind,
             issuer: issuer.to_owned(),
             audiences: vec![audience.to_owned()],
             algorithms: vec![Algorithm::Rs256],
             leeway: Duration::from_secs(60),
+            max_token_age: None,
+            danger: Danger::new(),
         })
     }
 
@@ -142,6 +154,20 @@ impl TokenRules {
         }
         self.leeway = leeway;
         Ok(self)
+    }
+
+    /// How long ago a token may have been issued at most, leeway aside: it must carry `iat`.
+    #[must_use]
+    pub fn max_token_age(mut self, max_token_age: Duration) -> Self {
+        self.max_token_age = Some(max_token_age);
+        self
+    }
+
+    /// Lifts checks.
+    #[must_use]
+    pub fn danger(mut self, danger: Danger) -> Self {
+        self.danger = danger;
+        self
     }
 
     /// Another audience that is as good as the first (access tokens) or that may stand beside the client (ID tokens).
@@ -246,12 +272,19 @@ impl TokenRules {
             return Err(TokenError::ClaimInvalid("aud"));
         }
         claims.dates.check(self.leeway, now)?;
+        self.check_age(claims.dates.iat, now)?;
         match (&self.kind, kind) {
             (Kind::Id(rules), _) => self.check_id(rules, token, &claims, access_token, now)?,
             (Kind::Access(_), kind) => self.check_access(kind, &claims)?,
             (Kind::Logout, _) => self.check_logout(&claims, now)?,
         }
         Ok(claims)
+    }
+
+    fn check_age(&self, iat: Option<UnixTime>, now: UnixTime) -> Result<(), TokenError> {
+        let Some(max_age) = self.max_token_age else { return Ok(()) };
+        let latest = iat.ok_or(TokenError::ClaimMissing("iat"))?.saturating_add(max_age);
+        if now > latest.saturating_add(self.leeway) { Err(TokenError::ClaimInvalid("iat")) } else { Ok(()) }
     }
 
     /// One kind of token must never pass for another ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
@@ -341,7 +374,7 @@ impl TokenRules {
         }
         claims.subject()?;
         // Bound to a key or certificate that nobody has shown: https://www.rfc-editor.org/rfc/rfc8705#section-3
-        if claims.has("cnf") {
+        if claims.has("cnf") && !self.danger.takes_unproven_confirmation() {
             return Err(TokenError::ClaimInvalid("cnf"));
         }
         check_scope(kind, claims)

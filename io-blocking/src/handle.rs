@@ -57,6 +57,11 @@ impl Oidc {
         self.run(|now| self.guard.require(incoming, now))
     }
 
+    /// See [`Guard::require_scopes`].
+    pub fn require_scopes(&self, incoming: Incoming<'_>, scopes: &[&str]) -> Verdict {
+        self.run(|now| self.guard.require_scopes(incoming, scopes, now))
+    }
+
     /// See [`Client::begin_login`].
     ///
     /// # Errors

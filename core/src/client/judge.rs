@@ -160,7 +160,8 @@ impl Client {
                 Ok(metadata) => metadata,
                 Err(error) => return Step::Done(this.keys_without_metadata(need, &error, now)),
             };
-            let load = keys::load(metadata.jwks_uri.to_string(), Arc::clone(&this.inner.backend));
+            let (backend, danger) = (Arc::clone(&this.inner.backend), this.inner.config.danger);
+            let load = keys::load(metadata.jwks_uri.to_string(), backend, danger);
             this.inner.keys.obtain(need, load, deadline, now).map(now, |keys| {
                 keys.map_err(|Unavailable { retry_after, .. }| TokenError::KeysUnavailable { retry_after })
             })

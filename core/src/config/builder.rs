@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{ClientAuth, Config, Issuer, Registration, ResponseMode, SessionSettings, is_loopback};
+use super::{ClientAuth, Config, Danger, Issuer, Registration, ResponseMode, SessionSettings, is_loopback};
 use crate::cache::Lifetimes;
 use crate::error::ConfigError;
 use crate::guard::OWN_PATHS;
@@ -33,6 +33,9 @@ pub struct ConfigBuilder {
     metadata_url: Option<String>,
     lifetimes: Lifetimes,
     static_keys: Option<String>,
+    danger: Danger,
+    max_token_age: Option<Duration>,
+    single_use_tokens: bool,
 }
 
 impl ConfigBuilder {
@@ -61,6 +64,9 @@ impl ConfigBuilder {
             metadata_url: None,
             lifetimes: Lifetimes::default(),
             static_keys: None,
+            danger: Danger::new(),
+            max_token_age: None,
+            single_use_tokens: false,
         }
     }
 
@@ -209,6 +215,28 @@ impl ConfigBuilder {
         self
     }
 
+    /// How long ago any token may have been issued at most, leeway aside, whatever its `exp` says. Default: no limit.
+    #[must_use]
+    pub fn max_token_age(mut self, max_token_age: Duration) -> Self {
+        self.max_token_age = Some(max_token_age);
+        self
+    }
+
+    /// Whether an access token is taken once: it must carry a `jti`, which is remembered until the token has expired, by the
+    /// session store if there is one, else by this process. Default: no.
+    #[must_use]
+    pub fn single_use_tokens(mut self, once: bool) -> Self {
+        self.single_use_tokens = once;
+        self
+    }
+
+    /// Lifts checks. Default: none.
+    #[must_use]
+    pub fn danger(mut self, danger: Danger) -> Self {
+        self.danger = danger;
+        self
+    }
+
     /// See [`Config::from_vars`].
     ///
     /// # Errors
@@ -254,7 +282,13 @@ impl ConfigBuilder {
             (None, Some(client_id)) => client_id,
             (None, None) => return Err(ConfigError::new("audience", "is required")),
         };
-        let rules = |rules: TokenRules| rules.algorithms(&self.algorithms)?.leeway(self.leeway);
+        if !self.danger.is_in_range() {
+            return Err(ConfigError::new("danger", "rsa_bits_up_to is outside 4096..=8192"));
+        }
+        let rules = |rules: TokenRules| {
+            let rules = rules.algorithms(&self.algorithms)?.leeway(self.leeway)?.danger(self.danger);
+            Ok(self.max_token_age.into_iter().fold(rules, TokenRules::max_token_age))
+        };
         let client_rules = |make: fn(&str, &str) -> Result<TokenRules, ConfigError>| {
             self.client_id.as_deref().map(|client_id| make(&issuer.0, client_id).and_then(rules)).transpose()
         };
@@ -275,7 +309,9 @@ impl ConfigBuilder {
             api_paths: self.api_paths,
             metadata_url: self.metadata_url.as_deref().map(parse_metadata_url).transpose()?,
             lifetimes: checked_lifetimes(self.lifetimes)?,
-            static_keys: self.static_keys.map(checked_keys).transpose()?,
+            static_keys: self.static_keys.map(|jwks| checked_keys(jwks, &self.danger)).transpose()?,
+            danger: self.danger,
+            single_use_tokens: self.single_use_tokens,
         })
     }
 
@@ -359,8 +395,8 @@ fn checked_lifetimes(lifetimes: Lifetimes) -> Result<Lifetimes, ConfigError> {
 }
 
 /// That it is a set with a key of the right size; whether the backend takes it is the client's to see.
-fn checked_keys(jwks: String) -> Result<String, ConfigError> {
-    match KeySet::parse(jwks.as_bytes(), &AnyKey) {
+fn checked_keys(jwks: String, danger: &Danger) -> Result<String, ConfigError> {
+    match KeySet::parse_with(jwks.as_bytes(), &AnyKey, danger) {
         Ok(keys) if keys.is_empty() => Err(ConfigError::new("static_keys", "holds no key that can be used")),
         Ok(_) => Ok(jwks),
         Err(error) => Err(ConfigError::new("static_keys", error.to_string())),

@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::Error;
 
 /// What is wrong with the way a request presents its credentials, or with its form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
     /// None where some are required.
@@ -22,10 +22,13 @@ pub enum RequestError {
     MediaType,
     /// Over the limit, in bytes.
     BodyTooLarge(usize),
+    /// The token is good, and does not carry all of these scopes, separated by spaces
+    /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    InsufficientScope(String),
 }
 
 impl RequestError {
-    pub(super) fn code(self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::NoCredentials => "no_credentials",
             Self::TwoCredentials => "invalid_request",
@@ -33,14 +36,15 @@ impl RequestError {
             Self::Method(_) => "method_not_allowed",
             Self::MediaType => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
+            Self::InsufficientScope(_) => "insufficient_scope",
         }
     }
 
-    pub(super) fn status(self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
             Self::TwoCredentials => StatusCode::BAD_REQUEST,
-            Self::OriginMismatch => StatusCode::FORBIDDEN,
+            Self::OriginMismatch | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -57,6 +61,7 @@ impl fmt::Display for RequestError {
             Self::Method(allowed) => write!(f, "only {allowed} here"),
             Self::MediaType => f.write_str("not an application/x-www-form-urlencoded form"),
             Self::BodyTooLarge(limit) => write!(f, "the body is over {limit} bytes"),
+            Self::InsufficientScope(required) => write!(f, "the token lacks a scope of {required:?}"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::config::ResponseMode;
 use crate::cookie::{Jar, Purpose};
 use crate::error::{CallbackError, Error, ProviderError, RequestError};
 use crate::login::{
-    Callback, LOGIN_LIFETIME, LoginOptions, LoginState, MAX_CALLBACK_FORM, MAX_CALLBACK_QUERY, login_id,
+    Callback, LOGIN_LIFETIME, LoginOptions, LoginState, MAX_CALLBACK_FORM, MAX_CALLBACK_QUERY, short_hash,
 };
 use crate::session::Session;
 use crate::step::Step;
@@ -92,7 +92,7 @@ impl Guard {
             Ok(callback) => callback,
             Err(error) => return Step::Done(browser.no_sign_in(&incoming, &jar, &error)),
         };
-        let name = browser.cookies.login(&login_id(callback.state.expose()));
+        let name = browser.cookies.login(&short_hash(callback.state.expose()));
         let Some(login) = browser.login_state(&jar, &name, now) else {
             return Step::Done(browser.no_sign_in(&incoming, &jar, &CallbackError::StateMismatch.into()));
         };
@@ -148,7 +148,8 @@ impl Browser {
         let parameters =
             [incoming.query(), &body].map(|text| form_urlencoded::parse(text.as_bytes()).take(32));
         let states = parameters.into_iter().flatten().filter(|(name, _)| name == "state");
-        let mut names: Vec<String> = states.map(|(_, state)| self.cookies.login(&login_id(&state))).collect();
+        let mut names: Vec<String> =
+            states.map(|(_, state)| self.cookies.login(&short_hash(&state))).collect();
         names.retain(|name| jar.all(name).next().is_some());
         Answer::failure(incoming, error, "/").cookies(self.clear(names)).into()
     }

@@ -9,16 +9,13 @@ use super::compact::{Compact, Header};
 use super::json::{Object, WrongType};
 use super::verify::{PreparedKey, RsaComponents, Verifier};
 use super::{Algorithm, base64url};
+use crate::danger::Danger;
 use crate::error::{Malformation, TokenError};
 
 /// The most keys of a set; a set of more is refused whole.
 pub const MAX_KEYS: usize = 64;
 /// The most keys tried for one token.
 const MAX_CANDIDATES: usize = 4;
-/// The sizes of modulus taken, in bits.
-const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-/// The public exponents taken; even ones are not.
-const EXPONENTS: std::ops::RangeInclusive<u64> = 65_537..=(1 << 33) - 1;
 
 /// A provider's published keys, each prepared for verification.
 pub struct KeySet {
@@ -52,11 +49,11 @@ pub enum SkipReason {
     KeyType,
     /// `use`, `key_ops` or `alg` reserve it for something else.
     Purpose,
-    /// The modulus has this many bits: fewer than 2048 or more than 4096.
+    /// The modulus has this many bits: fewer than 2048 or more than 4096 (or than [`Danger`] says).
     Size(usize),
     /// The modulus is even.
     Modulus,
-    /// The public exponent is even, below 65537 or above 2^33 - 1.
+    /// The public exponent is even, below 65537 (or 3, if [`Danger`] says so) or above 2^33 - 1.
     Exponent,
     /// The signature backend refused it.
     Backend,
@@ -80,6 +77,14 @@ impl KeySet {
     /// # Errors
     /// [`KeySetError`] when the set as a whole is not one. A set without any usable key is none: see [`Self::is_empty`].
     pub fn parse(json: &[u8], backend: &dyn Verifier) -> Result<Self, KeySetError> {
+        Self::parse_with(json, backend, &Danger::new())
+    }
+
+    /// The same with checks lifted.
+    ///
+    /// # Errors
+    /// See [`Self::parse`].
+    pub fn parse_with(json: &[u8], backend: &dyn Verifier, danger: &Danger) -> Result<Self, KeySetError> {
         // Each key is checked by itself, so that a broken one does not take the others along.
         let set: TopLevel<'_> = TopLevel::parse(json)?;
         if set.keys.len() > MAX_KEYS {
@@ -87,7 +92,7 @@ impl KeySet {
         }
         let mut parsed = Self { keys: Vec::new(), skipped: Vec::new() };
         for jwk in set.keys {
-            match Key::parse(jwk.get(), backend) {
+            match Key::parse(jwk.get(), backend, danger) {
                 Ok(key) => parsed.keys.push(key),
                 Err(skipped) => parsed.skipped.push(skipped),
             }
@@ -140,14 +145,19 @@ impl<'a> TopLevel<'a> {
 }
 
 impl Key {
-    fn parse(json: &str, backend: &dyn Verifier) -> Result<Self, SkippedKey> {
+    fn parse(json: &str, backend: &dyn Verifier, danger: &Danger) -> Result<Self, SkippedKey> {
         let unnamed = |reason| SkippedKey { kid: None, reason };
         let jwk = Object::parse(json.as_bytes(), 64).map_err(|_| unnamed(SkipReason::Malformed))?;
         let kid: Option<String> = jwk.get("kid").map_err(|WrongType| unnamed(SkipReason::Malformed))?;
-        Self::of(&jwk, kid.clone(), backend).map_err(|reason| SkippedKey { kid, reason })
+        Self::of(&jwk, kid.clone(), backend, danger).map_err(|reason| SkippedKey { kid, reason })
     }
 
-    fn of(jwk: &Object<'_>, kid: Option<String>, backend: &dyn Verifier) -> Result<Self, SkipReason> {
+    fn of(
+        jwk: &Object<'_>,
+        kid: Option<String>,
+        backend: &dyn Verifier,
+        danger: &Danger,
+    ) -> Result<Self, SkipReason> {
         if string(jwk, "kty")?.as_deref() != Some("RSA") {
             return Err(SkipReason::KeyType);
         }
@@ -156,8 +166,8 @@ impl Key {
             tracing::warn!(kid = ?kid, "the provider publishes a private key; only its public part is used");
         }
         let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
-        check_modulus(&n)?;
-        check_exponent(&e)?;
+        check_modulus(&n, danger)?;
+        check_exponent(&e, danger)?;
         let prepared = backend.prepare(&RsaComponents { n: &n, e: &e }).ok_or(SkipReason::Backend)?;
         Ok(Self { kid, algorithm, modulus_bytes: n.len(), prepared })
     }
@@ -200,19 +210,19 @@ fn number(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, SkipReason> {
         .ok_or(SkipReason::Malformed)
 }
 
-fn check_modulus(n: &[u8]) -> Result<(), SkipReason> {
+fn check_modulus(n: &[u8], danger: &Danger) -> Result<(), SkipReason> {
     let leading = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
     let bits = n.len().saturating_mul(8).saturating_sub(leading);
-    if !MODULUS_BITS.contains(&bits) {
+    if !danger.modulus_bits().contains(&bits) {
         return Err(SkipReason::Size(bits));
     }
     if n.last().is_some_and(|byte| byte % 2 == 1) { Ok(()) } else { Err(SkipReason::Modulus) }
 }
 
-fn check_exponent(e: &[u8]) -> Result<(), SkipReason> {
+fn check_exponent(e: &[u8], danger: &Danger) -> Result<(), SkipReason> {
     let value =
         if e.len() > 8 { u64::MAX } else { e.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)) };
-    if EXPONENTS.contains(&value) && value % 2 == 1 { Ok(()) } else { Err(SkipReason::Exponent) }
+    if danger.exponents().contains(&value) && value % 2 == 1 { Ok(()) } else { Err(SkipReason::Exponent) }
 }
 
 impl fmt::Debug for KeySet {

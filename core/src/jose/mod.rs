@@ -35,6 +35,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    pub(crate) const ALL: [Self; 3] = [Self::Rs256, Self::Rs384, Self::Rs512];
+
     /// The name in a token's header, compared byte by byte.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -48,7 +50,7 @@ impl Algorithm {
     /// The algorithm of this exact name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Rs384, Self::Rs512].into_iter().find(|algorithm| algorithm.name() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 }
 

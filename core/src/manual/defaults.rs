@@ -10,6 +10,8 @@
 //! | audience of bearer tokens | the client ID | a token for this client; set the API's name where the provider has one |
 //! | leeway | 60 seconds, at most 300 | clocks that are synchronised differ by less; more would lengthen every token's life |
 //! | client authentication | basic with a secret, none without | what providers take unless told otherwise |
+//! | age of tokens | no limit but `exp` | providers choose; [`max_token_age`](crate::config::ConfigBuilder::max_token_age) limits it |
+//! | use of an access token | any number of times | a client keeps one for minutes; [`single_use_tokens`](crate::config::ConfigBuilder::single_use_tokens) takes each `jti` once |
 //! | scopes | `openid profile email` | a name to show; ask for more by name |
 //! | response mode | query | works with every provider, and its cookies need no `SameSite=None` |
 //! | userinfo | asked at sign-in, where there is such an endpoint | several providers put the name only there; the ID token's word wins |
@@ -26,7 +28,7 @@
 //! | token | 16 KiB, header 4 KiB | more than most web servers take in all headers together |
 //! | JSON | 32 levels, 256 members | far beyond the tokens that providers issue |
 //! | `sub` | 255 bytes | OpenID Connect says so |
-//! | RSA keys | 2048 to 4096 bits, odd exponent from 65537 to 2<sup>33</sup> − 1 | below can be broken, above costs time that strangers choose |
+//! | RSA keys | 2048 to 4096 bits, odd exponent from 65537 to 2<sup>33</sup> − 1 | below can be broken, above costs time that strangers choose; [`Danger`](crate::config::Danger) widens it |
 //! | key set | 512 KiB, 64 keys | far beyond the sets that providers publish |
 //! | metadata, token and userinfo answers | 64 KiB | as for key sets |
 //! | a flow | 5 seconds, 10 to finish a sign-in | a person waits; a request has its own deadline somewhere above |
