@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::Malformation;
@@ -65,12 +65,44 @@ pub(crate) fn outer_members(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>
 }
 
 fn members(text: &str, max: usize, values: bool) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malformation> {
+    if is_too_deep(text) {
+        return Err(Malformation::TooDeep);
+    }
+    if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+        return Err(not_an_object(text));
+    }
     let budget = Budget { members: Cell::new(max), reason: Cell::new(None) };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     TopLevel { budget: &budget, values }
         .deserialize(&mut deserializer)
         .and_then(|members| deserializer.end().map(|()| members))
         .map_err(|error| budget.explain(&error))
+}
+
+fn not_an_object(text: &str) -> Malformation {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(IgnoredAny) => Malformation::NotAnObject,
+        Err(error) => Malformation::Json { column: error.column() },
+    }
+}
+
+/// Brackets open deeper than is taken. Up to where the text stops being JSON, strings are told apart as a parser does.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth = depth.saturating_add(1),
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 /// What may still be read, and why reading stopped.
@@ -112,12 +144,7 @@ impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
     type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let raw: &'de RawValue = serde::Deserialize::deserialize(deserializer)?;
-        if !raw.get().starts_with('{') {
-            return Err(self.budget.refuse(Malformation::NotAnObject));
-        }
-        let mut inner = serde_json::Deserializer::from_str(raw.get());
-        inner.deserialize_map(self).map_err(D::Error::custom)
+        deserializer.deserialize_map(self)
     }
 }
 
@@ -149,25 +176,13 @@ fn check<E: serde::de::Error>(text: &str, budget: &Budget) -> Result<(), E> {
         return Ok(());
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    Nested { budget, depth: 1 }.deserialize(&mut deserializer).map_err(E::custom)
+    Nested { budget }.deserialize(&mut deserializer).map_err(E::custom)
 }
 
-/// Reads any value at a depth, keeping nothing of it.
+/// Reads any value, keeping nothing of it.
 #[derive(Clone, Copy)]
 struct Nested<'b> {
     budget: &'b Budget,
-    depth: usize,
-}
-
-impl Nested<'_> {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        let depth = self.depth.saturating_add(1);
-        if depth > MAX_DEPTH {
-            Err(self.budget.refuse(Malformation::TooDeep))
-        } else {
-            Ok(Self { depth, ..self })
-        }
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for Nested<'_> {
@@ -210,17 +225,15 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let deeper = self.deeper()?;
-        while items.next_element_seed(deeper)?.is_some() {}
+        while items.next_element_seed(self)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let deeper = self.deeper()?;
         let mut names = Vec::new();
         while let Some(name) = map.next_key_seed(Name)? {
             self.budget.take_member()?;
-            map.next_value_seed(deeper)?;
+            map.next_value_seed(self)?;
             names.push(name);
         }
         self.budget.no_duplicates(names.iter().map(AsRef::as_ref).collect())
