@@ -6,7 +6,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use oidc_benches::{Fixtures, NOW};
-use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN};
+use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, RustCrypto};
 use oidc_core::token::TokenRules;
 use serde_json::json;
 
@@ -34,6 +34,25 @@ fn refusals(criterion: &mut Criterion) {
     judge(&mut group, "forged", rules, &forged, keys, Some("bad_signature"));
 }
 
+/// The costliest texts of 16 KiB that we know, none of which is worth an RSA operation, and some that are far too long.
+fn worst(criterion: &mut Criterion) {
+    let mut group = brief(criterion, "worst");
+    let Fixtures { keys, id_rules: rules, .. } = Fixtures::new(Algorithm::Rs256);
+    for (name, payload, refusal) in oidc_benches::worst_payloads() {
+        let token = oidc_benches::of_unknown_key(&payload);
+        assert!((MAX_TOKEN - 32..=MAX_TOKEN).contains(&token.len()), "{name}: {} bytes", token.len());
+        judge(&mut group, name, &rules, &token, &keys, Some(refusal));
+    }
+    let deep = oidc_benches::of_unknown_key(&"[".repeat(100_000));
+    judge(&mut group, "100,000 levels", &rules, &deep, &keys, Some("too_large"));
+    judge(&mut group, "a million dots", &rules, &".".repeat(1_000_000), &keys, Some("too_large"));
+    judge(&mut group, "dots up to the limit", &rules, &".".repeat(MAX_TOKEN), &keys, Some("malformed"));
+    let deep = format!("{{\"keys\":{}", "[".repeat(100_000));
+    group.bench_function("100,000 levels of a key set", |bencher| {
+        bencher.iter(|| KeySet::parse(black_box(deep.as_bytes()), &RustCrypto).is_err());
+    });
+}
+
 /// Measures a verification whose outcome is first seen to be this error code, or none.
 fn judge(
     group: &mut BenchmarkGroup<'_, WallTime>,
@@ -54,5 +73,5 @@ fn brief<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, Wal
     group
 }
 
-criterion_group!(benches, verifications, refusals);
+criterion_group!(benches, verifications, refusals, worst);
 criterion_main!(benches);

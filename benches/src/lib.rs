@@ -8,6 +8,7 @@
 //! assert!(fixtures.id_rules.verify(&fixtures.id_token, &fixtures.keys, NOW).is_ok());
 //! ```
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use oidc_core::jose::{Algorithm, KeySet, RustCrypto};
 use oidc_core::time::UnixTime;
 use oidc_core::token::{AccessToken, TokenRules};
@@ -66,6 +67,49 @@ impl Fixtures {
     }
 }
 
+/// A token of this payload, of a key that nobody holds, so that no signature is ever checked.
+#[must_use]
+pub fn of_unknown_key(payload: &str) -> String {
+    let [header, payload, signature] =
+        [br#"{"alg":"RS256","kid":"?"}"#, payload.as_bytes(), &[0; 256]].map(base64url);
+    format!("{header}.{payload}.{signature}")
+}
+
+/// Payloads that fill a token of 16 KiB and cost the most for it: a name, the text, and the code of the refusal.
+#[must_use]
+pub fn worst_payloads() -> Vec<(&'static str, String, &'static str)> {
+    let claims = id_claims().to_string();
+    let good = claims.strip_suffix('}').unwrap_or_default();
+    let within = |opening: &str, repeated: &str, closing: &str| {
+        filled(&format!("{good},{opening}"), repeated, &format!("{closing}}}"))
+    };
+    let members = |prefix: &str| {
+        let members: Vec<String> = (0..200).map(|number| format!("\"{prefix}{number:030}\":[]")).collect();
+        within(&members.join(","), " ", "")
+    };
+    let audiences = filled(&format!("{{\"iss\":\"{ISSUER}\",\"aud\":["), "\"a\",", "\"a\"]}");
+    vec![
+        ("spaces", within("\"x\":1", " ", ""), "unknown_key"),
+        ("a long string", within("\"x\":\"", "a", "\""), "unknown_key"),
+        ("escapes", within("\"x\":\"", "\\u0041", "\""), "unknown_key"),
+        ("numbers", within("\"x\":[", "0.1e-7,", "0]"), "unknown_key"),
+        ("a long number", within("\"x\":", "7", ""), "unknown_key"),
+        ("empty arrays", within("\"x\":[", "[],", "[]]"), "unknown_key"),
+        ("members", members(""), "unknown_key"),
+        ("members with escapes", members("\\u0041"), "unknown_key"),
+        ("audiences", audiences, "claim_invalid"),
+    ]
+}
+
+/// `opening`, as many times `repeated` as fit into a token of 16 KiB, spaces, `closing`.
+fn filled(opening: &str, repeated: &str, closing: &str) -> String {
+    const LONGEST_PAYLOAD: usize = 11_990;
+    let room = LONGEST_PAYLOAD.saturating_sub(opening.len() + closing.len());
+    let times = room / repeated.len();
+    let spaces = " ".repeat(room % repeated.len());
+    format!("{opening}{}{spaces}{closing}", repeated.repeat(times))
+}
+
 /// A provider, and the four keys it has signed with, under names of the length that providers use. It signs with the third.
 fn provider() -> (DevProvider, KeySet) {
     let mut provider = DevProvider::new(ISSUER);
@@ -100,6 +144,10 @@ const KIDS: [&str; 4] = [
 ];
 
 const NONCE: &str = "Yb0mC1q8Jc7wFQk2vQnqzvXw3s9o1l5hZ0t4u6r8p2e";
+
+fn base64url(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
 
 fn id_claims() -> Value {
     json!({
