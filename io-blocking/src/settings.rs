@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::ConfigError;
+use oidc_core::jose::{RustCrypto, Verifier};
 use oidc_core::{Client, Config, Guard};
 
 use crate::Oidc;
@@ -17,6 +18,7 @@ pub struct Builder {
     extra_roots: Option<Vec<u8>>,
     transport: Option<Arc<dyn Transport>>,
     store: Option<Arc<dyn SessionStore>>,
+    verifier: Arc<dyn Verifier>,
     renewal: bool,
 }
 
@@ -24,7 +26,14 @@ impl Builder {
     /// With these settings.
     #[must_use]
     pub fn new(config: ConfigBuilder) -> Self {
-        Self { config, extra_roots: None, transport: None, store: None, renewal: false }
+        Self {
+            config,
+            extra_roots: None,
+            transport: None,
+            store: None,
+            verifier: Arc::new(RustCrypto),
+            renewal: false,
+        }
     }
 
     /// From the variables of [`Config::from_vars`], and `OIDC_CA_FILE`: a PEM file of roots to trust beside the usual ones.
@@ -73,6 +82,13 @@ impl Builder {
         self
     }
 
+    /// A signature backend instead of [`RustCrypto`].
+    #[must_use]
+    pub fn verifier(mut self, verifier: Arc<dyn Verifier>) -> Self {
+        self.verifier = verifier;
+        self
+    }
+
     /// A session store: a sign-in is then good for one callback across all processes that share it.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
@@ -101,7 +117,7 @@ impl Builder {
             Some(transport) => transport,
             None => Arc::new(Ureq::with_extra_roots(self.extra_roots.as_deref())?),
         };
-        let client = Client::new(config, Arc::new(SystemEntropy));
+        let client = Client::with_backend(config, Arc::new(SystemEntropy), self.verifier);
         let guard =
             Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
         let mut oidc = Oidc { guard, transport, store: self.store, renewal: None };

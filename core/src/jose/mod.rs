@@ -16,6 +16,8 @@ pub(crate) use claims::Registered;
 pub(crate) use compact::Compact;
 pub use compact::MAX_TOKEN;
 pub use jwk::{KeySet, KeySetError, MAX_KEYS, SkipReason, SkippedKey};
+#[cfg(feature = "aws-lc-rs")]
+pub use verify::AwsLc;
 #[cfg(feature = "rsa")]
 pub use verify::RustCrypto;
 pub use verify::{PreparedKey, RsaComponents, Verifier};

@@ -2,9 +2,19 @@
 //!
 //! Length, exponent, `kid` and `alg` are checked before the backend is asked.
 
+#[cfg(feature = "aws-lc-rs")]
+mod aws_lc;
+#[cfg(feature = "rsa")]
+mod rust_crypto;
+
 use std::fmt;
 
 use super::Algorithm;
+
+#[cfg(feature = "aws-lc-rs")]
+pub use aws_lc::AwsLc;
+#[cfg(feature = "rsa")]
+pub use rust_crypto::RustCrypto;
 
 /// A signature backend.
 pub trait Verifier: Send + Sync + fmt::Debug {
@@ -27,45 +37,4 @@ pub struct RsaComponents<'a> {
     pub n: &'a [u8],
     /// The public exponent.
     pub e: &'a [u8],
-}
-
-/// The pure Rust backend: the crates `rsa` and `sha2`.
-#[cfg(feature = "rsa")]
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RustCrypto;
-
-#[cfg(feature = "rsa")]
-mod rust_crypto {
-    use rsa::{BoxedUint, PublicKey, pkcs1v15::Pkcs1v15Sign};
-    use sha2::{Digest, Sha256, Sha384, Sha512};
-
-    use super::{Algorithm, PreparedKey, RsaComponents, RustCrypto, Verifier};
-
-    struct Prepared(PublicKey);
-
-    impl Verifier for RustCrypto {
-        fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
-            let n = BoxedUint::from_be_slice_vartime(key.n);
-            let e = BoxedUint::from_be_slice_vartime(key.e);
-            let key = PublicKey::new_with_size_limits(n, e, 2048..=8192).ok()?;
-            Some(Box::new(Prepared(key)))
-        }
-    }
-
-    impl PreparedKey for Prepared {
-        fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-            let verified = match algorithm {
-                Algorithm::Rs256 => {
-                    self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
-                }
-                Algorithm::Rs384 => {
-                    self.0.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature)
-                }
-                Algorithm::Rs512 => {
-                    self.0.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
-                }
-            };
-            verified.is_ok()
-        }
-    }
 }

@@ -120,6 +120,12 @@
 //!
 //! `DevProvider::serve` puts it behind a socket, for tests of a whole server, and `DevProvider::set_fault` makes it misbehave.
 //!
+//! # The fastest signatures
+//!
+//! With the feature `aws-lc-rs` of this crate a driver's builder takes `.verifier(Arc::new(oidc_core::jose::AwsLc))`, and
+//! [`Client::with_backend`](crate::Client::with_backend) the same. Nothing is switched for the whole process: each client
+//! has its own, and two clients may have different ones.
+//!
 //! # An HTTP client of one's own
 //!
 //! The drivers take their library's client (`Builder::agent` with ureq, `Builder::http_client` with reqwest), for proxies and
