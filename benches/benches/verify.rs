@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use oidc_benches::{Fixtures, NOW};
+use oidc_benches::{BACKENDS, Fixtures, NOW};
 use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, RustCrypto};
 use oidc_core::token::TokenRules;
 use serde_json::json;
@@ -13,16 +13,19 @@ use serde_json::json;
 fn verifications(criterion: &mut Criterion) {
     let mut group = brief(criterion, "verify");
     for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512] {
-        let fixtures = Fixtures::new(algorithm);
-        let Fixtures { keys, id_token, access_token, id_rules, access_rules } = &fixtures;
-        judge(&mut group, &format!("ID token, {algorithm}"), id_rules, id_token, keys, None);
-        judge(&mut group, &format!("access token, {algorithm}"), access_rules, access_token, keys, None);
+        for (name, backend) in BACKENDS {
+            let Fixtures { keys, id_token, access_token, id_rules, access_rules } =
+                &Fixtures::new(algorithm, backend);
+            let name = format!("{algorithm}, {name}");
+            judge(&mut group, &format!("ID token, {name}"), id_rules, id_token, keys, None);
+            judge(&mut group, &format!("access token, {name}"), access_rules, access_token, keys, None);
+        }
     }
 }
 
 fn refusals(criterion: &mut Criterion) {
     let mut group = brief(criterion, "refuse");
-    let fixtures = Fixtures::new(Algorithm::Rs256);
+    let fixtures = Fixtures::new(Algorithm::Rs256, &RustCrypto);
     let Fixtures { keys, id_token, id_rules: rules, .. } = &fixtures;
     let expired = fixtures.id_token_with(Algorithm::Rs256, &json!({ "exp": 1_600_000_000 }));
     let other_algorithm = fixtures.id_token_with(Algorithm::Rs512, &json!({}));
@@ -37,7 +40,7 @@ fn refusals(criterion: &mut Criterion) {
 /// The costliest texts of 16 KiB that we know, none of which is worth an RSA operation, and some that are far too long.
 fn worst(criterion: &mut Criterion) {
     let mut group = brief(criterion, "worst");
-    let Fixtures { keys, id_rules: rules, .. } = Fixtures::new(Algorithm::Rs256);
+    let Fixtures { keys, id_rules: rules, .. } = Fixtures::new(Algorithm::Rs256, &RustCrypto);
     for (name, payload, refusal) in oidc_benches::worst_payloads() {
         let token = oidc_benches::of_unknown_key(&payload);
         assert!((MAX_TOKEN - 32..=MAX_TOKEN).contains(&token.len()), "{name}: {} bytes", token.len());

@@ -2,14 +2,14 @@
 //!
 //! ```
 //! use oidc_benches::{Fixtures, NOW};
-//! use oidc_core::jose::Algorithm;
+//! use oidc_core::jose::{Algorithm, RustCrypto};
 //!
-//! let fixtures = Fixtures::new(Algorithm::Rs256);
+//! let fixtures = Fixtures::new(Algorithm::Rs256, &RustCrypto);
 //! assert!(fixtures.id_rules.verify(&fixtures.id_token, &fixtures.keys, NOW).is_ok());
 //! ```
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use oidc_core::jose::{Algorithm, KeySet, RustCrypto};
+use oidc_core::jose::{Algorithm, AwsLc, KeySet, PreparedKey, RsaComponents, RustCrypto, Verifier};
 use oidc_core::time::UnixTime;
 use oidc_core::token::{AccessToken, TokenRules};
 use oidc_dev_provider::DevProvider;
@@ -36,13 +36,13 @@ pub struct Fixtures {
 }
 
 impl Fixtures {
-    /// For tokens that are signed by this algorithm.
+    /// For tokens that are signed by this algorithm, and keys prepared by this backend.
     ///
     /// # Panics
     /// If the dev provider's keys are none.
     #[must_use]
-    pub fn new(algorithm: Algorithm) -> Self {
-        let (provider, keys) = provider();
+    pub fn new(algorithm: Algorithm, backend: &dyn Verifier) -> Self {
+        let (provider, keys) = provider(backend);
         let id_rules = TokenRules::id(ISSUER, CLIENT).and_then(|rules| rules.algorithms(&[algorithm]));
         let access_rules = TokenRules::access(ISSUER, "account")
             .and_then(|rules| rules.accept(&[AccessToken::AtJwt, AccessToken::Jwt]))
@@ -63,7 +63,7 @@ impl Fixtures {
         for (name, value) in changes.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
-        sign(&provider().0, algorithm, &claims)
+        sign(&provider(&RustCrypto).0, algorithm, &claims)
     }
 }
 
@@ -110,8 +110,28 @@ fn filled(opening: &str, repeated: &str, closing: &str) -> String {
     format!("{opening}{}{spaces}{closing}", repeated.repeat(times))
 }
 
+/// The backends under measurement, with their names; the last takes any signature, so that the rest is seen alone.
+pub const BACKENDS: [(&str, &dyn Verifier); 3] =
+    [("rsa", &RustCrypto), ("aws-lc-rs", &AwsLc), ("no RSA", &Gullible)];
+
+/// A backend that takes any signature.
+#[derive(Debug)]
+struct Gullible;
+
+impl Verifier for Gullible {
+    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+        Some(Box::new(Self))
+    }
+}
+
+impl PreparedKey for Gullible {
+    fn verify(&self, _: Algorithm, _: &[u8], _: &[u8]) -> bool {
+        true
+    }
+}
+
 /// A provider, and the four keys it has signed with, under names of the length that providers use. It signs with the third.
-fn provider() -> (DevProvider, KeySet) {
+fn provider(backend: &dyn Verifier) -> (DevProvider, KeySet) {
     let mut provider = DevProvider::new(ISSUER);
     let mut published = Vec::new();
     for kid in KIDS {
@@ -127,7 +147,7 @@ fn provider() -> (DevProvider, KeySet) {
     // Five keys in turn: the third again after the fourth, the fifth, the first and the second.
     (0..3).for_each(|_| provider.rotate_keys(true));
     let set = json!({ "keys": published }).to_string();
-    let keys = KeySet::parse(set.as_bytes(), &RustCrypto).expect("the dev provider's keys are a set");
+    let keys = KeySet::parse(set.as_bytes(), backend).expect("the dev provider's keys are a set");
     assert_eq!(keys.len(), KIDS.len(), "a key is missing");
     (provider, keys)
 }
@@ -206,7 +226,7 @@ mod tests {
     #[test]
     fn the_fixtures_are_accepted_and_of_the_stated_size() {
         for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512] {
-            let fixtures = Fixtures::new(algorithm);
+            let fixtures = Fixtures::new(algorithm, &RustCrypto);
             assert_eq!(fixtures.id_rules.verify(&fixtures.id_token, &fixtures.keys, NOW).err(), None);
             assert_eq!(fixtures.access_rules.verify(&fixtures.access_token, &fixtures.keys, NOW).err(), None);
             assert_eq!((fixtures.id_token.len(), fixtures.access_token.len()), (907, 2486));
