@@ -238,10 +238,11 @@ impl TokenRules {
         keys: &KeySet,
         now: UnixTime,
     ) -> Result<Claims, TokenError> {
-        let compact = Compact::parse(token, &self.algorithms)?;
+        let compact = Compact::parse(token, &self.algorithms, Some(keys))?;
         let claims = self.check(&compact, access_token, now)?;
         keys.verify(&compact)?;
-        claims.into_claims()
+        let proven = claims.prove()?;
+        Ok(proven.into_claims(compact.payload))
     }
 
     /// Everything but the signature, for the sake of a fetch that a hopeless token must not cause.
@@ -251,7 +252,7 @@ impl TokenRules {
         access_token: Option<&str>,
         now: UnixTime,
     ) -> Result<Inspected, TokenError> {
-        let compact = Compact::parse(token, &self.algorithms)?;
+        let compact = Compact::parse(token, &self.algorithms, None)?;
         self.check(&compact, access_token, now)?;
         Ok(Inspected { names_key: compact.header.kid.is_some() })
     }
@@ -268,7 +269,7 @@ impl TokenRules {
         if claims.iss != self.issuer {
             return Err(TokenError::ClaimInvalid("iss"));
         }
-        if !claims.aud.iter().any(|aud| self.audiences.contains(aud)) {
+        if !claims.aud.iter().any(|aud| self.is_audience(aud)) {
             return Err(TokenError::ClaimInvalid("aud"));
         }
         claims.dates.check(self.leeway, now)?;
@@ -279,6 +280,10 @@ impl TokenRules {
             (Kind::Logout, _) => self.check_logout(&claims, now)?,
         }
         Ok(claims)
+    }
+
+    fn is_audience(&self, name: &str) -> bool {
+        self.audiences.iter().any(|audience| audience == name)
     }
 
     fn check_age(&self, iat: Option<UnixTime>, now: UnixTime) -> Result<(), TokenError> {
@@ -328,7 +333,9 @@ impl TokenRules {
         self.check_auth_time(rules, claims, now)?;
         let acr = claims.text("acr")?;
         match &rules.acr_values {
-            Some(values) if !acr.is_some_and(|acr| values.is_empty() || values.contains(&acr)) => {
+            Some(values)
+                if !acr.is_some_and(|acr| values.is_empty() || values.iter().any(|value| *value == acr)) =>
+            {
                 Err(TokenError::ClaimInvalid("acr"))
             }
             _ => Ok(()),
@@ -337,11 +344,12 @@ impl TokenRules {
 
     /// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation), rules 3 to 5.
     fn check_authorized_party(&self, trusted: &[String], claims: &Registered<'_>) -> Result<(), TokenError> {
-        if !claims.aud.iter().all(|aud| self.audiences.contains(aud) || trusted.contains(aud)) {
+        if !claims.aud.iter().all(|aud| self.is_audience(aud) || trusted.iter().any(|trusted| trusted == aud))
+        {
             return Err(TokenError::ClaimInvalid("aud"));
         }
         match claims.text("azp")? {
-            Some(azp) if !self.audiences.contains(&azp) => Err(TokenError::ClaimInvalid("azp")),
+            Some(azp) if !self.is_audience(&azp) => Err(TokenError::ClaimInvalid("azp")),
             _ => Ok(()),
         }
     }
@@ -478,7 +486,7 @@ pub(crate) fn equal(a: &str, b: &str) -> bool {
 /// # Errors
 /// [`TokenError`] for a malformed token, an algorithm that is not allowed, and a signature that is wrong.
 pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) -> Result<Vec<u8>, TokenError> {
-    let compact = Compact::parse(token, algorithms)?;
+    let compact = Compact::parse(token, algorithms, Some(keys))?;
     keys.verify(&compact)?;
     Ok(compact.payload)
 }

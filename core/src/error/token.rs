@@ -151,6 +151,8 @@ pub enum Malformation {
         /// The column.
         column: usize,
     },
+    /// A number beyond all that an `f64` can hold.
+    Number,
     /// JSON, but no object.
     NotAnObject,
     /// The same member twice in one object, after unescaping.
@@ -172,6 +174,7 @@ impl fmt::Display for Malformation {
             Self::Base64 => f.write_str("not canonical base64url"),
             Self::Utf8 => f.write_str("not UTF-8"),
             Self::Json { column } => write!(f, "not JSON at column {column}"),
+            Self::Number => f.write_str("a number is too large"),
             Self::NotAnObject => f.write_str("not a JSON object"),
             Self::DuplicateMember => f.write_str("a member stands twice"),
             Self::TooDeep => f.write_str("nested too deep"),

@@ -1,28 +1,34 @@
 //! Registered claims ([RFC 7519 section 4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)): their types, their
 //! times, and the value that only verification makes.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::json::{MAX_MEMBERS, Object, WrongType};
-use crate::error::{Segment, TokenError};
+use crate::error::{Malformation, Segment, TokenError};
 use crate::time::UnixTime;
 
 /// The longest `sub`, in bytes ([OpenID Connect Core section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
 const MAX_SUB: usize = 255;
 
 /// What a verified token says. Only verification makes one, so whoever holds it need not ask again.
-#[derive(Clone, PartialEq)]
+///
+/// The claims beyond the registered ones are read when they are first asked for.
+#[derive(Clone)]
 pub struct Claims {
     iss: String,
     sub: Option<String>,
-    aud: Vec<String>,
     exp: Option<UnixTime>,
     iat: Option<UnixTime>,
-    all: Map<String, Value>,
+    /// The payload, which is strict JSON.
+    text: String,
+    aud: OnceLock<Vec<String>>,
+    all: OnceLock<Map<String, Value>>,
 }
 
 impl Claims {
@@ -42,7 +48,11 @@ impl Claims {
     /// The audiences.
     #[must_use]
     pub fn aud(&self) -> &[String] {
-        &self.aud
+        self.aud.get_or_init(|| match self.all().get("aud") {
+            Some(Value::String(aud)) => vec![aud.clone()],
+            Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        })
     }
 
     /// When the token stops being accepted, leeway aside.
@@ -60,7 +70,7 @@ impl Claims {
     /// One claim as a `T`; `None` if it is not there or of another type.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        T::deserialize(self.all.get(name)?).ok()
+        T::deserialize(self.all().get(name)?).ok()
     }
 
     /// All claims as a `T`.
@@ -68,19 +78,26 @@ impl Claims {
     /// # Errors
     /// What `serde_json` says about the claims that do not fit.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(&self.all)
+        T::deserialize(self.all())
     }
 
     /// All claims, registered ones too.
     #[must_use]
     pub fn all(&self) -> &Map<String, Value> {
-        &self.all
+        self.all.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
     }
 
     /// Claims of this map, which must come from a verified token or out of a seal.
     pub(crate) fn proven(all: Map<String, Value>) -> Result<Self, TokenError> {
-        let text = Value::Object(all).to_string();
-        Registered::parse(text.as_bytes())?.into_claims()
+        let payload = Value::Object(all).to_string().into_bytes();
+        let proven = Registered::parse(&payload)?.prove()?;
+        Ok(proven.into_claims(payload))
+    }
+}
+
+impl PartialEq for Claims {
+    fn eq(&self, other: &Self) -> bool {
+        self.all() == other.all()
     }
 }
 
@@ -94,17 +111,24 @@ impl fmt::Debug for Claims {
 /// A JSON object of all claims.
 impl serde::Serialize for Claims {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.all.serialize(serializer)
+        self.all().serialize(serializer)
     }
 }
 
 /// Claims whose types are right and whose values nobody has vouched for yet.
 pub(crate) struct Registered<'a> {
     object: Object<'a>,
-    pub(crate) iss: String,
-    pub(crate) sub: Option<String>,
-    pub(crate) aud: Vec<String>,
+    pub(crate) iss: Cow<'a, str>,
+    pub(crate) sub: Option<Cow<'a, str>>,
+    pub(crate) aud: Vec<Cow<'a, str>>,
     pub(crate) dates: NumericDates,
+}
+
+/// What is kept of claims about which everything is proven, beside their text.
+pub(crate) struct Proven {
+    iss: String,
+    sub: Option<String>,
+    dates: NumericDates,
 }
 
 /// The registered times.
@@ -137,7 +161,7 @@ impl<'a> Registered<'a> {
     }
 
     /// A string claim; another type is an error, also where the claim is optional.
-    pub(crate) fn text(&self, name: &'static str) -> Result<Option<String>, TokenError> {
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<Cow<'a, str>>, TokenError> {
         text(&self.object, name)
     }
 
@@ -158,17 +182,23 @@ impl<'a> Registered<'a> {
     }
 
     /// To be called once everything about them is proven.
-    pub(crate) fn into_claims(self) -> Result<Claims, TokenError> {
-        let mut all = Map::new();
-        for (name, text) in self.object.iter() {
-            let value = serde_json::from_str(text).map_err(|error| TokenError::Malformed {
-                segment: Segment::Payload,
-                reason: crate::error::Malformation::Json { column: error.column() },
-            })?;
-            all.insert(name.to_owned(), value);
+    pub(crate) fn prove(self) -> Result<Proven, TokenError> {
+        // The rest has been read; the numbers among the claims that nobody knows have not.
+        if !self.object.iter().all(|(_, text)| is_finite(text)) {
+            return Err(TokenError::Malformed { segment: Segment::Payload, reason: Malformation::Number });
         }
-        let NumericDates { exp, iat, .. } = self.dates;
-        Ok(Claims { iss: self.iss, sub: self.sub, aud: self.aud, exp, iat, all })
+        let sub = self.sub.map(Cow::into_owned);
+        Ok(Proven { iss: self.iss.into_owned(), sub, dates: self.dates })
+    }
+}
+
+impl Proven {
+    /// Together with the payload that they were read from.
+    pub(crate) fn into_claims(self, payload: Vec<u8>) -> Claims {
+        let Self { iss, sub, dates: NumericDates { exp, iat, .. } } = self;
+        // It has been found to be UTF-8 before anything else was read.
+        let text = String::from_utf8(payload).unwrap_or_default();
+        Claims { iss, sub, exp, iat, text, aud: OnceLock::new(), all: OnceLock::new() }
     }
 }
 
@@ -188,19 +218,24 @@ impl NumericDates {
     }
 }
 
-fn text(object: &Object<'_>, name: &'static str) -> Result<Option<String>, TokenError> {
-    object.get(name).map_err(|WrongType| TokenError::ClaimInvalid(name))
+fn text<'a>(object: &Object<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>, TokenError> {
+    object.text(name).map_err(|WrongType| TokenError::ClaimInvalid(name))
 }
 
 /// One string or an array of strings; none at all is left to whoever requires one.
-fn audiences(object: &Object<'_>) -> Result<Vec<String>, TokenError> {
+fn audiences<'a>(object: &Object<'a>) -> Result<Vec<Cow<'a, str>>, TokenError> {
     if object.raw("aud").is_some_and(|raw| raw.starts_with('[')) {
-        return object
-            .get("aud")
-            .map(Option::unwrap_or_default)
-            .map_err(|WrongType| TokenError::ClaimInvalid("aud"));
+        let all = object.texts("aud").map_err(|WrongType| TokenError::ClaimInvalid("aud"))?;
+        return Ok(all.unwrap_or_default());
     }
-    text(object, "aud").map(|aud| aud.into_iter().collect())
+    Ok(text(object, "aud")?.into_iter().collect())
+}
+
+/// Not a number, or one that an `f64` can hold, if not exactly.
+fn is_finite(text: &str) -> bool {
+    let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let plain = || text.len() < 300 && !text.contains(['e', 'E']);
+    !number || plain() || serde_json::from_str::<f64>(text).is_ok()
 }
 
 fn date(object: &Object<'_>, name: &'static str) -> Result<Option<UnixTime>, TokenError> {

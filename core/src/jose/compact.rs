@@ -1,8 +1,10 @@
 //! Compact serialization: three canonical base64url segments, a header, nothing else
 //! ([RFC 7515 section 7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)).
 
+use std::borrow::Cow;
+
 use super::json::{MAX_MEMBERS, Object};
-use super::{Algorithm, base64url};
+use super::{Algorithm, KeySet, base64url};
 use crate::error::{Excerpt, Malformation, Segment, TokenError};
 
 /// The longest token taken, in bytes; this many is still taken.
@@ -14,15 +16,15 @@ const MAX_KID: usize = 256;
 
 /// A token taken apart; nothing of it is proven yet.
 pub(crate) struct Compact<'a> {
-    pub(crate) header: Header,
+    pub(crate) header: Cow<'a, Header>,
     pub(crate) payload: Vec<u8>,
-    pub(crate) signature: Vec<u8>,
+    pub(crate) signature: Signature,
     /// The text that is signed, as it was received.
     pub(crate) signing_input: &'a str,
 }
 
 /// The header members that mean something here. `jwk`, `jku`, `x5u`, `x5c` and `x5t` are never looked at.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
@@ -30,7 +32,12 @@ pub(crate) struct Header {
 }
 
 impl<'a> Compact<'a> {
-    pub(crate) fn parse(token: &'a str, allowed: &[Algorithm]) -> Result<Self, TokenError> {
+    /// Parses a token. Its header need not be parsed where `keys` know it.
+    pub(crate) fn parse(
+        token: &'a str,
+        allowed: &[Algorithm],
+        keys: Option<&'a KeySet>,
+    ) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLarge { limit: MAX_TOKEN });
         }
@@ -38,12 +45,47 @@ impl<'a> Compact<'a> {
         if header.len() > MAX_HEADER {
             return Err(TokenError::TooLarge { limit: MAX_HEADER });
         }
-        let header = Header::parse(&decode(header, Segment::Header)?, allowed)?;
-        let signature_text = signature;
+        let header = match keys.and_then(|keys| keys.known_header(header)) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(Header::parse(&decode(header, Segment::Header)?)?),
+        };
+        if !allowed.contains(&header.algorithm) {
+            return Err(TokenError::AlgorithmNotAllowed { alg: Excerpt::of(header.algorithm.name()) });
+        }
         let payload = decode(payload, Segment::Payload)?;
-        let signature = decode(signature_text, Segment::Signature)?;
-        let signed = token.len().saturating_sub(signature_text.len()).saturating_sub(1);
+        let signed = token.len().saturating_sub(signature.len()).saturating_sub(1);
+        let signature = Signature::decode(signature)?;
         Ok(Self { header, payload, signature, signing_input: token.get(..signed).unwrap_or_default() })
+    }
+
+    /// The header as it was received.
+    pub(crate) fn header_text(&self) -> &'a str {
+        self.signing_input.split('.').next().unwrap_or_default()
+    }
+}
+
+/// The bytes of a signature; none, if there are more than of any key.
+pub(crate) struct Signature {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Signature {
+    /// By a key of 8192 bits.
+    const LONGEST: usize = 1024;
+
+    fn decode(text: &str) -> Result<Self, TokenError> {
+        let mut signature = Self { bytes: [0; Self::LONGEST], length: 0 };
+        if let Some(length) = base64url::decode_public_into(text, &mut signature.bytes) {
+            signature.length = length;
+        } else {
+            decode(text, Segment::Signature)?;
+        }
+        Ok(signature)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -59,15 +101,17 @@ fn segments(token: &str) -> Result<(&str, &str, &str), TokenError> {
 }
 
 fn decode(text: &str, segment: Segment) -> Result<Vec<u8>, TokenError> {
-    base64url::decode(text).ok_or(TokenError::Malformed { segment, reason: Malformation::Base64 })
+    base64url::decode_public(text).ok_or(TokenError::Malformed { segment, reason: Malformation::Base64 })
 }
 
 impl Header {
-    fn parse(text: &[u8], allowed: &[Algorithm]) -> Result<Self, TokenError> {
+    fn parse(text: &[u8]) -> Result<Self, TokenError> {
         let header = Object::parse(text, MAX_MEMBERS).map_err(malformed)?;
-        let alg: String = required_string(&header, "alg")?;
-        let kid = optional_string(&header, "kid")?;
-        let typ = optional_string(&header, "typ")?;
+        let alg = optional_string(&header, "alg")?
+            .filter(|alg| !alg.is_empty())
+            .ok_or_else(|| malformed(Malformation::Header("alg")))?;
+        let kid = optional_string(&header, "kid")?.map(Cow::into_owned);
+        let typ = optional_string(&header, "typ")?.map(Cow::into_owned);
         if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
             return Err(malformed(Malformation::Header("kid")));
         }
@@ -76,7 +120,7 @@ impl Header {
             return Err(TokenError::CriticalHeader);
         }
         refuse_wrapped(&header)?;
-        match Algorithm::from_name(&alg).filter(|algorithm| allowed.contains(algorithm)) {
+        match Algorithm::from_name(&alg) {
             Some(algorithm) => Ok(Self { algorithm, kid, typ }),
             None => Err(TokenError::AlgorithmNotAllowed { alg: Excerpt::of(&alg) }),
         }
@@ -112,14 +156,8 @@ fn refuse_wrapped(header: &Object<'_>) -> Result<(), TokenError> {
     }
 }
 
-fn optional_string(header: &Object<'_>, name: &'static str) -> Result<Option<String>, TokenError> {
-    header.get(name).map_err(|_| malformed(Malformation::Header(name)))
-}
-
-fn required_string(header: &Object<'_>, name: &'static str) -> Result<String, TokenError> {
-    optional_string(header, name)?
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| malformed(Malformation::Header(name)))
+fn optional_string<'a>(header: &Object<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>, TokenError> {
+    header.text(name).map_err(|_| malformed(Malformation::Header(name)))
 }
 
 fn malformed(reason: Malformation) -> TokenError {

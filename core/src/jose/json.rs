@@ -2,7 +2,7 @@
 //! the end, and a wrong type is never taken for absence.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -36,6 +36,18 @@ impl<'a> Object<'a> {
         self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value.get())
     }
 
+    /// A string, borrowed where it has no escapes.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, WrongType> {
+        self.raw(name).map(string).transpose()
+    }
+
+    /// An array of strings, borrowed where they have no escapes.
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<Cow<'a, str>>>, WrongType> {
+        let Some(raw) = self.raw(name) else { return Ok(None) };
+        let items: Vec<&'a RawValue> = serde_json::from_str(raw).map_err(|_| WrongType)?;
+        items.into_iter().map(|item| string(item.get())).collect::<Result<_, _>>().map(Some)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some()
     }
@@ -59,6 +71,15 @@ impl<'a> Object<'a> {
     }
 }
 
+/// The string that this checked text is.
+fn string(text: &str) -> Result<Cow<'_, str>, WrongType> {
+    let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).ok_or(WrongType)?;
+    if inside.contains('\\') {
+        return serde_json::from_str(text).map(Cow::Owned).map_err(|_| WrongType);
+    }
+    Ok(Cow::Borrowed(inside))
+}
+
 /// The outermost members alone, none twice; the values' insides are not looked at.
 pub(crate) fn outer_members(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Malformation> {
     members(text, MAX_MEMBERS, false)
@@ -71,7 +92,7 @@ fn members(text: &str, max: usize, values: bool) -> Result<Vec<(Cow<'_, str>, &R
     if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
         return Err(not_an_object(text));
     }
-    let budget = Budget { members: Cell::new(max), reason: Cell::new(None) };
+    let budget = Budget { members: Cell::new(max), reason: Cell::new(None), names: RefCell::default() };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     TopLevel { budget: &budget, values }
         .deserialize(&mut deserializer)
@@ -88,6 +109,10 @@ fn not_an_object(text: &str) -> Malformation {
 
 /// Brackets open deeper than is taken. Up to where the text stops being JSON, strings are told apart as a parser does.
 fn is_too_deep(text: &str) -> bool {
+    let opening = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    if opening <= MAX_DEPTH {
+        return false;
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -106,12 +131,14 @@ fn is_too_deep(text: &str) -> bool {
 }
 
 /// What may still be read, and why reading stopped.
-struct Budget {
+struct Budget<'de> {
     members: Cell<usize>,
     reason: Cell<Option<Malformation>>,
+    /// The names so far in each object that is being read, those of the innermost last.
+    names: RefCell<Vec<Cow<'de, str>>>,
 }
 
-impl Budget {
+impl<'de> Budget<'de> {
     fn refuse<E: serde::de::Error>(&self, reason: Malformation) -> E {
         self.reason.set(Some(reason));
         E::custom("refused")
@@ -123,9 +150,13 @@ impl Budget {
         Ok(())
     }
 
-    fn no_duplicates<E: serde::de::Error>(&self, mut names: Vec<&str>) -> Result<(), E> {
-        names.sort_unstable();
-        let twice = names.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+    /// The object ends whose first name was the one after the first `outer`.
+    fn no_duplicates<E: serde::de::Error>(&self, outer: usize) -> Result<(), E> {
+        let mut names = self.names.borrow_mut();
+        let own = names.get_mut(outer..).unwrap_or_default();
+        own.sort_unstable();
+        let twice = own.windows(2).any(|pair| matches!(pair, [a, b] if a == b));
+        names.truncate(outer);
         if twice { Err(self.refuse(Malformation::DuplicateMember)) } else { Ok(()) }
     }
 
@@ -135,12 +166,12 @@ impl Budget {
 }
 
 /// Reads the outermost object, keeping each value's text, and checks the values too if told so.
-struct TopLevel<'b> {
-    budget: &'b Budget,
+struct TopLevel<'b, 'de> {
+    budget: &'b Budget<'de>,
     values: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
+impl<'de> DeserializeSeed<'de> for TopLevel<'_, 'de> {
     type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -148,7 +179,7 @@ impl<'de> DeserializeSeed<'de> for TopLevel<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for TopLevel<'_> {
+impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
     type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,7 +187,7 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(FEW);
         while let Some(name) = map.next_key_seed(Name)? {
             self.budget.take_member()?;
             let value: &'de RawValue = map.next_value()?;
@@ -165,14 +196,33 @@ impl<'de> Visitor<'de> for TopLevel<'_> {
             }
             members.push((name, value));
         }
-        self.budget.no_duplicates(members.iter().map(|(name, _)| name.as_ref()).collect())?;
+        if members.len() > FEW || has_duplicates(&members) {
+            self.budget.names.borrow_mut().extend(members.iter().map(|(name, _)| name.clone()));
+            self.budget.no_duplicates(0)?;
+        }
         Ok(members)
     }
 }
 
-/// Checks the text of a top-level member. A plain number is left to whoever reads it, who knows its range.
-fn check<E: serde::de::Error>(text: &str, budget: &Budget) -> Result<(), E> {
-    if text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+/// As many members as are compared each with each, rather than copied and sorted.
+const FEW: usize = 24;
+
+fn has_duplicates<T>(members: &[(Cow<'_, str>, T)]) -> bool {
+    let mut rest = members;
+    while let [(name, _), others @ ..] = rest {
+        if others.iter().any(|(other, _)| other == name) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
+/// Checks the text of a top-level member, as far as finding its end did not. A plain number is left to whoever reads it,
+/// who knows its range.
+fn check<'de, E: serde::de::Error>(text: &'de str, budget: &Budget<'de>) -> Result<(), E> {
+    let nested = text.starts_with(['{', '[']);
+    if !nested && !text.contains('\\') {
         return Ok(());
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -181,11 +231,11 @@ fn check<E: serde::de::Error>(text: &str, budget: &Budget) -> Result<(), E> {
 
 /// Reads any value, keeping nothing of it.
 #[derive(Clone, Copy)]
-struct Nested<'b> {
-    budget: &'b Budget,
+struct Nested<'b, 'de> {
+    budget: &'b Budget<'de>,
 }
 
-impl<'de> DeserializeSeed<'de> for Nested<'_> {
+impl<'de> DeserializeSeed<'de> for Nested<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -193,7 +243,7 @@ impl<'de> DeserializeSeed<'de> for Nested<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Nested<'_> {
+impl<'de> Visitor<'de> for Nested<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -230,13 +280,13 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = Vec::new();
+        let outer = self.budget.names.borrow().len();
         while let Some(name) = map.next_key_seed(Name)? {
             self.budget.take_member()?;
             map.next_value_seed(self)?;
-            names.push(name);
+            self.budget.names.borrow_mut().push(name);
         }
-        self.budget.no_duplicates(names.iter().map(AsRef::as_ref).collect())
+        self.budget.no_duplicates(outer)
     }
 }
 
@@ -275,6 +325,7 @@ fn not_magic<E: serde::de::Error>(name: &str) -> Result<(), E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn parse(text: &str) -> Result<usize, Malformation> {
         Object::parse(text.as_bytes(), MAX_MEMBERS).map(|object| object.members.len())
@@ -317,6 +368,36 @@ mod tests {
         };
         assert_eq!(parse(&many(256)), Ok(256));
         assert_eq!(parse(&many(257)), Err(Malformation::TooManyMembers));
+    }
+
+    proptest! {
+        /// What is left unread while a text is checked holds no surprise for who reads it later; but for numbers, which
+        /// have a check of their own.
+        #[test]
+        fn what_is_taken_is_json_for_any_reader(
+            members in prop::collection::vec(
+                (r#"[ab]{1,2}|\\u0041|\\"|\\ud800|é"#, r#"[ab\\"\[\]{}:,u0-9d\t -]{0,12}|"[ab\\/nu0d8]{0,9}"|true|null|\[1,\{"a":1\}\]"#),
+                0..4,
+            ),
+        ) {
+            let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let text = format!("{{{}}}", members.join(","));
+            let taken = Object::parse(text.as_bytes(), MAX_MEMBERS);
+            let read = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
+            match taken {
+                Ok(object) => {
+                    let read = read.unwrap();
+                    prop_assert_eq!(object.iter().count(), read.len());
+                    for (name, value) in &read {
+                        let read = object.text(name).ok().flatten();
+                        prop_assert_eq!(read.as_deref(), value.as_str());
+                    }
+                }
+                // Found before the end, if it is inside of a value.
+                Err(Malformation::DuplicateMember) => {}
+                Err(_) => prop_assert!(read.is_err(), "{}", text),
+            }
+        }
     }
 
     #[test]

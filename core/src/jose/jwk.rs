@@ -1,7 +1,9 @@
 //! A key set: what of it can verify, and which key fits a token
 //! ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)). A key that is not understood is skipped, the rest works.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
 
@@ -21,6 +23,16 @@ const MAX_CANDIDATES: usize = 4;
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: Vec<SkippedKey>,
+    headers: [OnceLock<KnownHeader>; KNOWN_HEADERS],
+}
+
+/// How many headers are known by their text. A provider's tokens have one or two, which change with its keys.
+const KNOWN_HEADERS: usize = 8;
+
+/// The header of a token that was verified by this set. Nobody else's takes up any room.
+struct KnownHeader {
+    text: Box<str>,
+    header: Header,
 }
 
 struct Key {
@@ -90,7 +102,11 @@ impl KeySet {
         if set.keys.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
-        let mut parsed = Self { keys: Vec::new(), skipped: Vec::new() };
+        let mut parsed = Self {
+            keys: Vec::new(),
+            skipped: Vec::new(),
+            headers: [const { OnceLock::new() }; KNOWN_HEADERS],
+        };
         for jwk in set.keys {
             match Key::parse(jwk.get(), backend, danger) {
                 Ok(key) => parsed.keys.push(key),
@@ -120,13 +136,27 @@ impl KeySet {
 
     /// Checks the signature by the keys that fit the header, at most four of them.
     pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<(), TokenError> {
-        let fitting: Vec<&Key> = self.keys.iter().filter(|key| key.fits(&token.header)).collect();
-        if fitting.iter().take(MAX_CANDIDATES).any(|key| key.verify(token)) {
+        let fitting = || self.keys.iter().filter(|key| key.fits(&token.header));
+        if fitting().take(MAX_CANDIDATES).any(|key| key.verify(token)) {
+            self.remember_header(token);
             return Ok(());
         }
         // Where keys were left out, nothing is known about the signature.
-        let all_tried = (1..=MAX_CANDIDATES).contains(&fitting.len());
+        let all_tried = (1..=MAX_CANDIDATES).contains(&fitting().count());
         Err(if all_tried { TokenError::BadSignature } else { TokenError::UnknownKey })
+    }
+
+    /// A header of this text, parsed, if a token with it was verified before.
+    pub(crate) fn known_header(&self, text: &str) -> Option<&Header> {
+        let known = self.headers.iter().map_while(OnceLock::get);
+        known.into_iter().find(|known| *known.text == *text).map(|known| &known.header)
+    }
+
+    fn remember_header(&self, token: &Compact<'_>) {
+        let Cow::Owned(header) = &token.header else { return };
+        if let Some(free) = self.headers.iter().find(|known| known.get().is_none()) {
+            let _ = free.set(KnownHeader { text: token.header_text().into(), header: header.clone() });
+        }
     }
 }
 
@@ -181,8 +211,9 @@ impl Key {
 
     fn verify(&self, token: &Compact<'_>) -> bool {
         // https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2, step 1
-        token.signature.len() == self.modulus_bytes
-            && self.prepared.verify(token.header.algorithm, token.signing_input.as_bytes(), &token.signature)
+        let signature = token.signature.bytes();
+        signature.len() == self.modulus_bytes
+            && self.prepared.verify(token.header.algorithm, token.signing_input.as_bytes(), signature)
     }
 }
 
@@ -242,3 +273,78 @@ impl fmt::Display for KeySetError {
 }
 
 impl std::error::Error for KeySetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A backend that takes a signature of zeros.
+    #[derive(Debug)]
+    struct Zeros;
+
+    impl Verifier for Zeros {
+        fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+            Some(Box::new(Self))
+        }
+    }
+
+    impl PreparedKey for Zeros {
+        fn verify(&self, _: Algorithm, _: &[u8], signature: &[u8]) -> bool {
+            signature.iter().all(|byte| *byte == 0)
+        }
+    }
+
+    fn keys() -> KeySet {
+        let n = base64url::encode(&[0xff; 256]);
+        let set = format!(r#"{{"keys":[{{"kty":"RSA","e":"AQAB","n":"{n}"}}]}}"#);
+        KeySet::parse(set.as_bytes(), &Zeros).unwrap()
+    }
+
+    fn token(header: &str, signature: [u8; 256]) -> String {
+        let [header, signature] = [header.as_bytes(), &signature].map(base64url::encode);
+        format!("{header}.e30.{signature}")
+    }
+
+    fn judge(keys: &KeySet, token: &str, allowed: &[Algorithm]) -> Result<(), TokenError> {
+        keys.verify(&Compact::parse(token, allowed, Some(keys))?)
+    }
+
+    fn knows(keys: &KeySet, token: &str) -> bool {
+        keys.known_header(token.split('.').next().unwrap()).is_some()
+    }
+
+    #[test]
+    fn a_header_is_known_once_a_token_with_it_was_verified_and_not_before() {
+        let keys = keys();
+        let (good, forged) =
+            (token(r#"{"alg":"RS256"}"#, [0; 256]), token(r#"{"alg":"RS256","x":1}"#, [1; 256]));
+        assert_eq!(judge(&keys, &forged, &Algorithm::ALL), Err(TokenError::BadSignature));
+        assert_eq!(judge(&keys, &good, &Algorithm::ALL), Ok(()));
+        assert!(knows(&keys, &good) && !knows(&keys, &forged));
+        assert_eq!(judge(&keys, &good, &Algorithm::ALL), Ok(()));
+        let other = token(r#"{"alg":"RS256"}"#, [1; 256]);
+        assert_eq!(judge(&keys, &other, &Algorithm::ALL), Err(TokenError::BadSignature));
+    }
+
+    #[test]
+    fn a_known_header_is_of_no_use_where_its_algorithm_is_not_allowed() {
+        let keys = keys();
+        let token = token(r#"{"alg":"RS512"}"#, [0; 256]);
+        assert_eq!(judge(&keys, &token, &[Algorithm::Rs512]), Ok(()));
+        assert!(knows(&keys, &token));
+        let refused = judge(&keys, &token, &[Algorithm::Rs256, Algorithm::Rs384]).unwrap_err();
+        assert_eq!(refused.code(), "algorithm_not_allowed");
+    }
+
+    #[test]
+    fn so_many_headers_are_known_and_the_others_are_parsed_as_before() {
+        let keys = keys();
+        let tokens: Vec<String> = (0..KNOWN_HEADERS + 2)
+            .map(|number| token(&format!(r#"{{"alg":"RS256","x":{number}}}"#), [0; 256]))
+            .collect();
+        for _ in 0..2 {
+            assert!(tokens.iter().all(|token| judge(&keys, token, &Algorithm::ALL).is_ok()));
+            assert_eq!(tokens.iter().filter(|token| knows(&keys, token)).count(), KNOWN_HEADERS);
+        }
+    }
+}

@@ -27,9 +27,9 @@ impl Unverified {
     /// # Errors
     /// [`TokenError`] when it is not well-formed or not of an algorithm that is known here.
     pub fn peek(token: &str) -> Result<Self, TokenError> {
-        let compact = Compact::parse(token, &Algorithm::ALL)?;
-        let issuer = Registered::parse(&compact.payload)?.iss;
-        Ok(Self { issuer, key_id: compact.header.kid })
+        let compact = Compact::parse(token, &Algorithm::ALL, None)?;
+        let issuer = Registered::parse(&compact.payload)?.iss.into_owned();
+        Ok(Self { issuer, key_id: compact.header.into_owned().kid })
     }
 
     /// What it says as `iss`.
