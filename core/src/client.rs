@@ -16,6 +16,7 @@ use crate::jose::{Claims, KeySet, Verifier};
 use crate::login::{self, Callback, LoginOptions, LoginState, Redirect};
 use crate::logout;
 use crate::once::UsedOnce;
+use crate::remember::Remembered;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step, StoreAnswer, StoreOp};
@@ -43,6 +44,7 @@ struct Inner {
     static_keys: Option<Arc<KeySet>>,
     used_logins: Mutex<UsedOnce>,
     used_tokens: Mutex<UsedOnce>,
+    remembered: Option<Remembered>,
 }
 
 impl Client {
@@ -65,7 +67,18 @@ impl Client {
         let keys = Shared::new(Cached::empty(Purpose::Keys.name(), config.lifetimes, jitter(&*entropy)));
         let static_keys = static_keys.map(Arc::new);
         let (used_logins, used_tokens) = Default::default();
-        let inner = Inner { config, entropy, backend, metadata, keys, static_keys, used_logins, used_tokens };
+        let remembered = config.remember.map(|limits| Remembered::new(limits, seed(&*entropy)));
+        let inner = Inner {
+            config,
+            entropy,
+            backend,
+            metadata,
+            keys,
+            static_keys,
+            used_logins,
+            used_tokens,
+            remembered,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -401,9 +414,14 @@ fn left(purpose: Purpose, deadline: UnixTime, now: UnixTime) -> Result<Duration,
 
 /// Without entropy all instances keep the same time, which is no reason not to start.
 fn jitter(entropy: &dyn EntropySource) -> Jitter {
+    Jitter::new(seed(entropy))
+}
+
+/// Zero without entropy.
+fn seed(entropy: &dyn EntropySource) -> u64 {
     let mut seed = [0; 8];
     let _ = entropy.fill(&mut seed);
-    Jitter::new(u64::from_be_bytes(seed))
+    u64::from_be_bytes(seed)
 }
 
 /// Shows the issuer.

@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::token::TokenRules;
 
 pub use crate::danger::Danger;
+pub use crate::remember::Remember;
 pub use builder::ConfigBuilder;
 
 /// What a [`Client`](crate::Client) is built from.
@@ -39,6 +40,7 @@ pub struct Config {
     pub(crate) danger: Danger,
     /// An access token is taken once.
     pub(crate) single_use_tokens: bool,
+    pub(crate) remember: Option<Remember>,
 }
 
 /// The client as the provider knows it.

@@ -68,6 +68,7 @@ mod logout;
 pub mod manual;
 mod once;
 mod page;
+mod remember;
 mod secret;
 mod session;
 mod standard_claims;

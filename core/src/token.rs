@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 use crate::danger::Danger;
 use crate::error::{ConfigError, TokenError};
 use crate::jose::{Algorithm, Claims, Compact, KeySet, Registered, base64url};
+use crate::remember::Lifetime;
 use crate::time::UnixTime;
 
 pub use unverified::Unverified;
@@ -280,6 +281,18 @@ impl TokenRules {
             (Kind::Logout, _) => self.check_logout(&claims, now)?,
         }
         Ok(claims)
+    }
+
+    /// When these rules accept a token that they have accepted: what they say about time, for access tokens.
+    pub(crate) fn lifetime(&self, claims: &Claims) -> Lifetime {
+        let issued = claims.issued_at();
+        let since = issued.into_iter().chain(claims.not_before()).max().unwrap_or_default();
+        let expires = claims.expires_at().unwrap_or_default().saturating_add(self.leeway);
+        let too_old = self
+            .max_token_age
+            .zip(issued)
+            .map(|(age, issued)| issued.saturating_add(age).saturating_add(self.leeway));
+        Lifetime { from: since.saturating_sub(self.leeway), until: too_old.unwrap_or(expires).min(expires) }
     }
 
     fn is_audience(&self, name: &str) -> bool {

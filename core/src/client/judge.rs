@@ -27,7 +27,20 @@ impl Client {
     ///
     /// Its output is a [`TokenError`] for the first rule that the token breaks.
     pub fn verify_access_token(&self, token: &str, now: UnixTime) -> Step<Result<Claims, TokenError>> {
-        self.verify_by(Some(&self.inner.config.access_rules), token, now)
+        let keys = self.inner.remembered.as_ref().and_then(|_| self.keys_at_hand(now));
+        let (Some(memory), Some(Held { document: keys, .. })) = (&self.inner.remembered, keys) else {
+            return self.verify_by(Some(&self.inner.config.access_rules), token, now);
+        };
+        if let Some(claims) = memory.recall(token, &keys, now) {
+            return Step::Done(Ok(claims));
+        }
+        let rules = &self.inner.config.access_rules;
+        let verdict = self.verify_by(Some(rules), token, now);
+        // Only what these very keys have verified: one that had to wait for others is remembered the next time.
+        if let Step::Done(Ok(claims)) = &verdict {
+            memory.remember(token, claims, &keys, rules.lifetime(claims), now);
+        }
+        verdict
     }
 
     /// Verifies a logout token. That its `jti` is new is for the caller to see to.

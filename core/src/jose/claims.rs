@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -18,13 +18,16 @@ const MAX_SUB: usize = 255;
 
 /// What a verified token says. Only verification makes one, so whoever holds it need not ask again.
 ///
-/// The claims beyond the registered ones are read when they are first asked for.
+/// The claims beyond the registered ones are read when they are first asked for. A clone is cheap.
 #[derive(Clone)]
 pub struct Claims {
+    said: Arc<Said>,
+}
+
+struct Said {
     iss: String,
     sub: Option<String>,
-    exp: Option<UnixTime>,
-    iat: Option<UnixTime>,
+    dates: NumericDates,
     /// The payload, which is strict JSON.
     text: String,
     aud: OnceLock<Vec<String>>,
@@ -35,20 +38,20 @@ impl Claims {
     /// The issuer, byte for byte the configured one.
     #[must_use]
     pub fn iss(&self) -> &str {
-        &self.iss
+        &self.said.iss
     }
 
     /// The subject: unique and never reassigned within the issuer. `iss` and `sub` together are an identity; an e-mail
     /// address is none.
     #[must_use]
     pub fn sub(&self) -> Option<&str> {
-        self.sub.as_deref()
+        self.said.sub.as_deref()
     }
 
     /// The audiences.
     #[must_use]
     pub fn aud(&self) -> &[String] {
-        self.aud.get_or_init(|| match self.all().get("aud") {
+        self.said.aud.get_or_init(|| match self.all().get("aud") {
             Some(Value::String(aud)) => vec![aud.clone()],
             Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             _ => Vec::new(),
@@ -58,13 +61,17 @@ impl Claims {
     /// When the token stops being accepted, leeway aside.
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixTime> {
-        self.exp
+        self.said.dates.exp
     }
 
     /// When the token was issued.
     #[must_use]
     pub fn issued_at(&self) -> Option<UnixTime> {
-        self.iat
+        self.said.dates.iat
+    }
+
+    pub(crate) fn not_before(&self) -> Option<UnixTime> {
+        self.said.dates.nbf
     }
 
     /// One claim as a `T`; `None` if it is not there or of another type.
@@ -84,7 +91,7 @@ impl Claims {
     /// All claims, registered ones too.
     #[must_use]
     pub fn all(&self) -> &Map<String, Value> {
-        self.all.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
+        self.said.all.get_or_init(|| serde_json::from_str(&self.said.text).unwrap_or_default())
     }
 
     /// Claims of this map, which must come from a verified token or out of a seal.
@@ -104,7 +111,7 @@ impl PartialEq for Claims {
 /// Shows who and from whom, not the other claims.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("iss", &self.iss).field("sub", &self.sub).finish_non_exhaustive()
+        f.debug_struct("Claims").field("iss", &self.iss()).field("sub", &self.sub()).finish_non_exhaustive()
     }
 }
 
@@ -195,10 +202,11 @@ impl<'a> Registered<'a> {
 impl Proven {
     /// Together with the payload that they were read from.
     pub(crate) fn into_claims(self, payload: Vec<u8>) -> Claims {
-        let Self { iss, sub, dates: NumericDates { exp, iat, .. } } = self;
+        let Self { iss, sub, dates } = self;
         // It has been found to be UTF-8 before anything else was read.
         let text = String::from_utf8(payload).unwrap_or_default();
-        Claims { iss, sub, exp, iat, text, aud: OnceLock::new(), all: OnceLock::new() }
+        let said = Said { iss, sub, dates, text, aud: OnceLock::new(), all: OnceLock::new() };
+        Claims { said: Arc::new(said) }
     }
 }
 
