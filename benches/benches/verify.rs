@@ -6,6 +6,8 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use oidc_benches::{BACKENDS, Fixtures, NOW};
+use oidc_core::Step;
+use oidc_core::config::Remember;
 use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, RustCrypto};
 use oidc_core::token::TokenRules;
 use serde_json::json;
@@ -14,12 +16,29 @@ fn verifications(criterion: &mut Criterion) {
     let mut group = brief(criterion, "verify");
     for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512] {
         for (name, backend) in BACKENDS {
-            let Fixtures { keys, id_token, access_token, id_rules, access_rules } =
+            let Fixtures { keys, id_token, access_token, id_rules, access_rules, .. } =
                 &Fixtures::new(algorithm, backend);
             let name = format!("{algorithm}, {name}");
             judge(&mut group, &format!("ID token, {name}"), id_rules, id_token, keys, None);
             judge(&mut group, &format!("access token, {name}"), access_rules, access_token, keys, None);
         }
+    }
+}
+
+/// What a bearer token costs a client, and what it costs when it has been seen before.
+fn remembered(criterion: &mut Criterion) {
+    let mut group = brief(criterion, "client");
+    let fixtures = Fixtures::new(Algorithm::Rs256, &RustCrypto);
+    for (name, remember) in [("verified", None), ("remembered", Some(Remember::new()))] {
+        let client = fixtures.client(remember);
+        let judge = |token: &str| match client.verify_access_token(token, NOW) {
+            Step::Done(verdict) => verdict,
+            _ => panic!("nothing is to be fetched"),
+        };
+        assert!(judge(&fixtures.access_token).is_ok());
+        group.bench_function(format!("access token, {name}"), |bencher| {
+            bencher.iter(|| judge(black_box(&fixtures.access_token)));
+        });
     }
 }
 
@@ -76,5 +95,5 @@ fn brief<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, Wal
     group
 }
 
-criterion_group!(benches, verifications, refusals, worst);
+criterion_group!(benches, verifications, remembered, refusals, worst);
 criterion_main!(benches);

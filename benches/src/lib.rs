@@ -8,10 +8,15 @@
 //! assert!(fixtures.id_rules.verify(&fixtures.id_token, &fixtures.keys, NOW).is_ok());
 //! ```
 
+use std::sync::Arc;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
+use oidc_core::config::{ConfigBuilder, Remember};
+use oidc_core::entropy::EntropyFailed;
 use oidc_core::jose::{Algorithm, AwsLc, KeySet, PreparedKey, RsaComponents, RustCrypto, Verifier};
 use oidc_core::time::UnixTime;
 use oidc_core::token::{AccessToken, TokenRules};
+use oidc_core::{Client, Config, EntropySource};
 use oidc_dev_provider::DevProvider;
 use serde_json::{Value, json};
 
@@ -23,6 +28,8 @@ const CLIENT: &str = "demo-client";
 
 /// What is verified, by which keys and rules, all for one algorithm. The keys are the dev provider's.
 pub struct Fixtures {
+    /// The same as a JWK set.
+    pub jwks: String,
     /// Four RSA keys of 2048 bits; the tokens are signed by the third.
     pub keys: KeySet,
     /// 907 bytes, of which 350 are claims before their encoding.
@@ -42,18 +49,33 @@ impl Fixtures {
     /// If the dev provider's keys are none.
     #[must_use]
     pub fn new(algorithm: Algorithm, backend: &dyn Verifier) -> Self {
-        let (provider, keys) = provider(backend);
+        let (provider, jwks) = provider();
+        let keys = KeySet::parse(jwks.as_bytes(), backend).expect("the dev provider's keys are a set");
+        assert_eq!(keys.len(), KIDS.len(), "a key is missing");
         let id_rules = TokenRules::id(ISSUER, CLIENT).and_then(|rules| rules.algorithms(&[algorithm]));
         let access_rules = TokenRules::access(ISSUER, "account")
             .and_then(|rules| rules.accept(&[AccessToken::AtJwt, AccessToken::Jwt]))
             .and_then(|rules| rules.algorithms(&[algorithm]));
         Self {
+            jwks,
             keys,
             id_token: sign(&provider, algorithm, &id_claims()),
             access_token: sign(&provider, algorithm, &access_claims()),
             id_rules: id_rules.expect("the rules are whole").nonce(NONCE),
             access_rules: access_rules.expect("the rules are whole"),
         }
+    }
+
+    /// A client that takes both tokens as bearer tokens, by keys that it need not fetch.
+    ///
+    /// # Panics
+    /// If the settings are none.
+    #[must_use]
+    pub fn client(&self, remember: Option<Remember>) -> Client {
+        let config =
+            Config::resource_server(ISSUER, "account").bearer(&[AccessToken::Jwt]).static_keys(&self.jwks);
+        let config = remember.into_iter().fold(config, ConfigBuilder::remember_tokens);
+        Client::new(config.build().expect("the settings are whole"), Arc::new(NoEntropy))
     }
 
     /// The ID token's claims with some replaced, signed as the ID token is.
@@ -63,7 +85,7 @@ impl Fixtures {
         for (name, value) in changes.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
-        sign(&provider(&RustCrypto).0, algorithm, &claims)
+        sign(&provider().0, algorithm, &claims)
     }
 }
 
@@ -114,6 +136,15 @@ fn filled(opening: &str, repeated: &str, closing: &str) -> String {
 pub const BACKENDS: [(&str, &dyn Verifier); 3] =
     [("rsa", &RustCrypto), ("aws-lc-rs", &AwsLc), ("no RSA", &Gullible)];
 
+/// Bearer tokens need none.
+struct NoEntropy;
+
+impl EntropySource for NoEntropy {
+    fn fill(&self, _: &mut [u8]) -> Result<(), EntropyFailed> {
+        Err(EntropyFailed)
+    }
+}
+
 /// A backend that takes any signature.
 #[derive(Debug)]
 struct Gullible;
@@ -131,7 +162,7 @@ impl PreparedKey for Gullible {
 }
 
 /// A provider, and the four keys it has signed with, under names of the length that providers use. It signs with the third.
-fn provider(backend: &dyn Verifier) -> (DevProvider, KeySet) {
+fn provider() -> (DevProvider, String) {
     let mut provider = DevProvider::new(ISSUER);
     let mut published = Vec::new();
     for kid in KIDS {
@@ -146,10 +177,7 @@ fn provider(backend: &dyn Verifier) -> (DevProvider, KeySet) {
     }
     // Five keys in turn: the third again after the fourth, the fifth, the first and the second.
     (0..3).for_each(|_| provider.rotate_keys(true));
-    let set = json!({ "keys": published }).to_string();
-    let keys = KeySet::parse(set.as_bytes(), backend).expect("the dev provider's keys are a set");
-    assert_eq!(keys.len(), KIDS.len(), "a key is missing");
-    (provider, keys)
+    (provider, json!({ "keys": published }).to_string())
 }
 
 fn sign(provider: &DevProvider, algorithm: Algorithm, claims: &Value) -> String {
