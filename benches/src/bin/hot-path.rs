@@ -1,0 +1,76 @@
+//! One of our own hot paths, so many times: for counting its instructions, as `.ci/instructions` does.
+//!
+//! ```text
+//! hot-path NAME TIMES
+//! ```
+//! Without arguments it lists the names.
+
+use std::env;
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use oidc_benches::{BACKENDS, Fixtures, NOW};
+use oidc_core::config::Remember;
+use oidc_core::jose::{Algorithm, RustCrypto};
+use serde_json::json;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let paths = paths();
+    if arguments.is_empty() {
+        paths.iter().for_each(|(name, _)| println!("{name}"));
+        return ExitCode::SUCCESS;
+    }
+    let [name, times] = arguments.as_slice() else { return usage() };
+    let path = paths.iter().find(|(known, _)| known == name);
+    let (Some((_, path)), Ok(times)) = (path, times.parse::<u32>()) else { return usage() };
+    for _ in 0..times {
+        path();
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: hot-path NAME TIMES");
+    ExitCode::from(2)
+}
+
+type Path = (&'static str, Box<dyn Fn()>);
+
+fn paths() -> Vec<Path> {
+    let (_, no_rsa) = BACKENDS[2];
+    let with_rsa = Fixtures::new(Algorithm::Rs256, &RustCrypto);
+    let without = || Fixtures::new(Algorithm::Rs256, no_rsa);
+    let expired = with_rsa.id_token_with(Algorithm::Rs256, &json!({ "exp": 1_600_000_000 }));
+    vec![
+        ("id-token", id_token(with_rsa)),
+        ("id-token-without-rsa", id_token(without())),
+        ("access-token-without-rsa", access_token(without())),
+        ("expired", refused(without(), expired)),
+        ("remembered", remembered(&without())),
+    ]
+}
+
+fn id_token(fixtures: Fixtures) -> Box<dyn Fn()> {
+    let Fixtures { keys, id_token, id_rules, .. } = fixtures;
+    Box::new(move || assert!(id_rules.verify(black_box(&id_token), &keys, NOW).is_ok()))
+}
+
+fn access_token(fixtures: Fixtures) -> Box<dyn Fn()> {
+    let Fixtures { keys, access_token, access_rules, .. } = fixtures;
+    Box::new(move || assert!(access_rules.verify(black_box(&access_token), &keys, NOW).is_ok()))
+}
+
+fn refused(fixtures: Fixtures, token: String) -> Box<dyn Fn()> {
+    let Fixtures { keys, id_rules, .. } = fixtures;
+    Box::new(move || assert!(id_rules.verify(black_box(&token), &keys, NOW).is_err()))
+}
+
+fn remembered(fixtures: &Fixtures) -> Box<dyn Fn()> {
+    let client = fixtures.client(Some(Remember::new()));
+    let token = fixtures.access_token.clone();
+    Box::new(move || {
+        let verdict = client.verify_access_token(black_box(&token), NOW);
+        assert!(matches!(verdict, oidc_core::Step::Done(Ok(_))));
+    })
+}
