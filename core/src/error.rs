@@ -5,6 +5,8 @@ mod config;
 mod excerpt;
 mod provider;
 mod request;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::fmt;

@@ -12,7 +12,7 @@ pub enum CallbackError {
     StateMissing,
     /// `state` is unknown, expired, used, or of another browser: which one is not told.
     StateMismatch,
-    /// Neither `code` nor `error`, or not a form.
+    /// Neither `code` nor `error`, a token that nobody asked for, or not a form.
     Malformed,
     /// A parameter stands twice ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     DuplicateParameter,
@@ -48,7 +48,7 @@ impl fmt::Display for CallbackError {
         match self {
             Self::StateMissing => f.write_str("the callback has no `state`"),
             Self::StateMismatch => f.write_str("the callback belongs to no open sign-in of this browser"),
-            Self::Malformed => f.write_str("the callback has neither a code nor an error"),
+            Self::Malformed => f.write_str("the callback must carry a code or an error, and no token"),
             Self::DuplicateParameter => f.write_str("a parameter of the callback stands twice"),
             Self::IssuerParamMissing => {
                 f.write_str("the callback lacks the `iss` that the provider announces")
