@@ -11,7 +11,7 @@ use crate::config::{Config, Registration};
 use crate::discovery::Metadata;
 use crate::entropy::EntropySource;
 use crate::error::{CallbackError, Error, ProviderError, TokenError, UsageError};
-use crate::exchange::{self, TokenResponse};
+use crate::exchange::{self, Sent, TokenResponse};
 use crate::jose::{Claims, KeySet, Verifier};
 use crate::login::{self, Callback, LoginOptions, LoginState, Redirect};
 use crate::logout;
@@ -60,7 +60,8 @@ impl Client {
     #[must_use]
     pub fn with_backend(config: Config, entropy: Arc<dyn EntropySource>, backend: Arc<dyn Verifier>) -> Self {
         config.danger.warn();
-        let parse = |keys: &String| KeySet::parse_with(keys.as_bytes(), &*backend, &config.danger).ok();
+        let parse =
+            |keys: &Secret| KeySet::parse_with(keys.expose().as_bytes(), &*backend, &config.danger).ok();
         let static_keys = config.static_keys.as_ref().and_then(parse);
         let metadata =
             Shared::new(Cached::empty(Purpose::Discovery.name(), config.lifetimes, jitter(&*entropy)));
@@ -186,9 +187,7 @@ impl Client {
         let this = self.clone();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
             let fetch = this.code_grant(&metadata, callback, &login, left(Purpose::Token, deadline, now));
-            exchange(fetch, TokenResponse::parse, move |response, now| {
-                this.signed_in(&login, response, deadline, now)
-            })
+            redeemed(fetch, move |response, now| this.signed_in(&login, response, deadline, now))
         })
     }
 
@@ -198,11 +197,11 @@ impl Client {
         callback: Callback,
         login: &LoginState,
         timeout: Result<Duration, ProviderError>,
-    ) -> Result<Fetch, Error> {
+    ) -> Result<(Fetch, Sent), Error> {
         let registration = self.registration()?;
         let code = callback.into_code(metadata)?;
         let endpoint = metadata.token_endpoint.required()?.as_str();
-        exchange::code_grant(registration, endpoint, code.expose(), login.code_verifier(), timeout?)
+        exchange::code_grant(registration, endpoint, &code, login.code_verifier(), timeout?)
             .ok_or(UsageError::NoEndpoint("token_endpoint").into())
     }
 
@@ -252,9 +251,7 @@ impl Client {
         let this = self.clone();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
             let fetch = this.refresh_grant(&metadata, &session, left(Purpose::Token, deadline, now));
-            exchange(fetch, TokenResponse::parse, move |response, now| {
-                this.refreshed(session, response, deadline, now)
-            })
+            redeemed(fetch, move |response, now| this.refreshed(session, response, deadline, now))
         })
     }
 
@@ -263,7 +260,7 @@ impl Client {
         metadata: &Metadata,
         session: &Session,
         timeout: Result<Duration, ProviderError>,
-    ) -> Result<Fetch, Error> {
+    ) -> Result<(Fetch, Sent), Error> {
         let endpoint = metadata.token_endpoint.required()?.as_str();
         let refresh_token = session.refresh_token().ok_or(UsageError::NoRefreshToken)?;
         exchange::refresh_grant(self.registration()?, endpoint, refresh_token, timeout?)
@@ -387,10 +384,21 @@ fn consume(key: String, until: UnixTime, used_up: Error) -> Step<Result<(), Erro
     })
 }
 
+/// A token request, its answer taken apart, and what follows.
+fn redeemed<R: Send + 'static>(
+    request: Result<(Fetch, Sent), Error>,
+    next: impl FnOnce(TokenResponse, UnixTime) -> Step<Result<R, Error>> + Send + 'static,
+) -> Step<Result<R, Error>> {
+    match request {
+        Err(error) => Step::Done(Err(error)),
+        Ok((fetch, sent)) => exchange(Ok(fetch), move |result| TokenResponse::parse(result, &sent), next),
+    }
+}
+
 /// A fetch of one flow, its answer taken apart, and what follows.
 fn exchange<A, R>(
     fetch: Result<Fetch, Error>,
-    parse: fn(FetchResult) -> Result<A, ProviderError>,
+    parse: impl FnOnce(FetchResult) -> Result<A, ProviderError> + Send + 'static,
     next: impl FnOnce(A, UnixTime) -> Step<Result<R, Error>> + Send + 'static,
 ) -> Step<Result<R, Error>>
 where

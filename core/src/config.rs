@@ -35,8 +35,8 @@ pub struct Config {
     pub(crate) cookie_secrets: Vec<Secret>,
     pub(crate) api_paths: Vec<String>,
     pub(crate) lifetimes: Lifetimes,
-    /// A JWK set that is used instead of the provider's.
-    pub(crate) static_keys: Option<String>,
+    /// A JWK set that is used instead of the provider's. Somebody may have left private members in it.
+    pub(crate) static_keys: Option<Secret>,
     pub(crate) danger: Danger,
     /// An access token is taken once.
     pub(crate) single_use_tokens: bool,
@@ -142,6 +142,7 @@ pub(crate) struct Issuer(pub(crate) String);
 impl Issuer {
     fn parse(text: &str) -> Result<Self, ConfigError> {
         let wrong = |problem: &str| ConfigError::new("issuer", format!("{problem}: {text:?}"));
+        refuse_credentials("issuer", text)?;
         let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
         if !text.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
             return Err(wrong("must be plain ASCII without spaces"));
@@ -151,9 +152,6 @@ impl Issuer {
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("must have neither query nor fragment"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ConfigError::new("issuer", "must not carry credentials"));
         }
         match url.scheme() {
             "https" => Ok(Self(text.to_owned())),
@@ -174,6 +172,18 @@ impl Issuer {
     pub(crate) fn allows_http(&self) -> bool {
         self.0.starts_with("http://")
     }
+}
+
+/// Comes before any complaint that quotes the address.
+pub(crate) fn refuse_credentials(setting: &'static str, text: &str) -> Result<(), ConfigError> {
+    // As lenient as a URL parser is about what separates scheme and authority.
+    let rest = text.split_once(':').map_or(text, |(_, rest)| rest);
+    let rest = rest.trim_start_matches(['/', '\\', '\t', '\n', '\r']);
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err(ConfigError::new(setting, "must not carry credentials"));
+    }
+    Ok(())
 }
 
 /// The host is this machine.

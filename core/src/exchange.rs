@@ -27,21 +27,40 @@ pub(crate) struct TokenResponse {
     pub(crate) scope: Option<String>,
 }
 
+/// What a token request told the provider and nobody else may learn, not even from an answer that repeats it.
+pub(crate) struct Sent(Vec<Secret>);
+
+impl Sent {
+    pub(crate) fn new<'a>(
+        registration: &'a Registration,
+        secrets: impl IntoIterator<Item = &'a Secret>,
+    ) -> Self {
+        Self(secrets.into_iter().chain(&registration.client_secret).cloned().collect())
+    }
+
+    /// A text of the provider without them.
+    fn excerpt(&self, text: &str) -> Excerpt {
+        let texts = self.0.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
+        Excerpt::of(&texts.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]")))
+    }
+}
+
 /// The request that redeems a code.
 pub(crate) fn code_grant(
     registration: &Registration,
     endpoint: &str,
-    code: &str,
-    code_verifier: &str,
+    code: &Secret,
+    code_verifier: &Secret,
     timeout: Duration,
-) -> Option<Fetch> {
+) -> Option<(Fetch, Sent)> {
     let parameters = [
         ("grant_type", "authorization_code"),
-        ("code", code),
+        ("code", code.expose()),
         ("redirect_uri", registration.redirect_uri.as_str()),
-        ("code_verifier", code_verifier),
+        ("code_verifier", code_verifier.expose()),
     ];
-    token_request(registration, endpoint, &parameters, timeout)
+    let fetch = token_request(registration, endpoint, &parameters, timeout)?;
+    Some((fetch, Sent::new(registration, [code, code_verifier])))
 }
 
 /// The request that redeems a refresh token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
@@ -50,9 +69,10 @@ pub(crate) fn refresh_grant(
     endpoint: &str,
     refresh_token: &Secret,
     timeout: Duration,
-) -> Option<Fetch> {
+) -> Option<(Fetch, Sent)> {
     let parameters = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
-    token_request(registration, endpoint, &parameters, timeout)
+    let fetch = token_request(registration, endpoint, &parameters, timeout)?;
+    Some((fetch, Sent::new(registration, [refresh_token])))
 }
 
 fn token_request(
@@ -100,15 +120,15 @@ impl TokenResponse {
         }
     }
 
-    pub(crate) fn parse(result: FetchResult) -> Result<Self, ProviderError> {
+    pub(crate) fn parse(result: FetchResult, sent: &Sent) -> Result<Self, ProviderError> {
         let response = wire::arrived(Purpose::Token, result)?;
-        if let Some(error) = error_of(&response) {
+        if let Some(error) = error_of(&response, sent) {
             return Err(error);
         }
         let body = wire::body_of(Purpose::Token, Ok(response), &["application/json"])?;
         let answer = Object::parse(&body, MAX_MEMBERS)
             .map_err(|reason| ProviderError::Malformed(Purpose::Token, reason))?;
-        check_token_type(&answer)?;
+        check_token_type(&answer, sent)?;
         Ok(Self {
             access_token: Secret::new(required(&answer, "access_token")?),
             id_token: text(&answer, "id_token")?.map(Secret::new),
@@ -120,7 +140,7 @@ impl TokenResponse {
 }
 
 /// An error response, whatever its status says ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
-fn error_of(response: &Response<Vec<u8>>) -> Option<ProviderError> {
+fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<ProviderError> {
     let json = wire::media_type(response.headers()).is_some_and(|found| found == "application/json");
     let possible =
         [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&response.status());
@@ -131,17 +151,17 @@ fn error_of(response: &Response<Vec<u8>>) -> Option<ProviderError> {
     let code = text(&answer, "error").ok()??;
     let description = text(&answer, "error_description").ok().flatten();
     Some(ProviderError::TokenEndpoint {
-        code: Excerpt::of(&code),
-        description: description.map(|text| Excerpt::of(&text)),
+        code: sent.excerpt(&code),
+        description: description.map(|text| sent.excerpt(&text)),
     })
 }
 
-fn check_token_type(answer: &Object<'_>) -> Result<(), ProviderError> {
+fn check_token_type(answer: &Object<'_>, sent: &Sent) -> Result<(), ProviderError> {
     let token_type = required(answer, "token_type")?;
     if token_type.eq_ignore_ascii_case("Bearer") {
         return Ok(());
     }
-    Err(ProviderError::TokenType(Excerpt::of(&token_type)))
+    Err(ProviderError::TokenType(sent.excerpt(&token_type)))
 }
 
 fn expires_in(answer: &Object<'_>) -> Result<Option<Duration>, ProviderError> {

@@ -104,8 +104,8 @@ impl LoginState {
         self.started.saturating_add(LOGIN_LIFETIME)
     }
 
-    pub(crate) fn code_verifier(&self) -> &str {
-        self.code_verifier.expose()
+    pub(crate) fn code_verifier(&self) -> &Secret {
+        &self.code_verifier
     }
 
     /// What the ID token of this sign-in must be, beyond what every ID token must be.

@@ -14,6 +14,7 @@ use crate::danger::Danger;
 use crate::error::{ConfigError, TokenError};
 use crate::jose::{Algorithm, Claims, Compact, KeySet, Registered, base64url};
 use crate::remember::Lifetime;
+use crate::secret::Secret;
 use crate::time::UnixTime;
 
 pub use unverified::Unverified;
@@ -52,7 +53,7 @@ enum Kind {
 #[derive(Debug, Clone, Default)]
 struct IdRules {
     trusted_audiences: Vec<String>,
-    nonce: Option<String>,
+    nonce: Option<Secret>,
     max_age: Option<Duration>,
     acr_values: Option<Vec<String>>,
 }
@@ -199,7 +200,7 @@ impl TokenRules {
     #[must_use]
     pub fn nonce(mut self, nonce: &str) -> Self {
         if let Kind::Id(rules) = &mut self.kind {
-            rules.nonce = Some(nonce.to_owned());
+            rules.nonce = Some(Secret::new(nonce));
         }
         self
     }
@@ -339,7 +340,7 @@ impl TokenRules {
         claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
         self.check_authorized_party(&rules.trusted_audiences, claims)?;
         let nonce = claims.text("nonce")?.unwrap_or_default();
-        if rules.nonce.as_ref().is_some_and(|expected| !equal(&nonce, expected)) {
+        if rules.nonce.as_ref().is_some_and(|expected| !equal(&nonce, expected.expose())) {
             return Err(TokenError::ClaimInvalid("nonce"));
         }
         check_at_hash(token.header.algorithm, claims, access_token)?;

@@ -34,7 +34,7 @@ pub struct ConfigBuilder {
     api_paths: Vec<String>,
     metadata_url: Option<String>,
     lifetimes: Lifetimes,
-    static_keys: Option<String>,
+    static_keys: Option<Secret>,
     danger: Danger,
     max_token_age: Option<Duration>,
     single_use_tokens: bool,
@@ -215,7 +215,7 @@ impl ConfigBuilder {
     /// A JWK set to be used instead of the provider's, which then is never asked for keys.
     #[must_use]
     pub fn static_keys(mut self, jwks: &str) -> Self {
-        self.static_keys = Some(jwks.to_owned());
+        self.static_keys = Some(Secret::new(jwks));
         self
     }
 
@@ -372,6 +372,7 @@ const MOST_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
 
 fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem: &str| ConfigError::new("redirect_uri", format!("{problem}: {text:?}"));
+    super::refuse_credentials("redirect_uri", text)?;
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     if url.fragment().is_some() || url.query().is_some() {
         return Err(wrong("must have neither query nor fragment"));
@@ -388,6 +389,7 @@ fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
 
 fn parse_metadata_url(text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem: &str| ConfigError::new("metadata_url", format!("{problem}: {text:?}"));
+    super::refuse_credentials("metadata_url", text)?;
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     match url.scheme() {
         "https" => Ok(url),
@@ -407,8 +409,8 @@ fn checked_lifetimes(lifetimes: Lifetimes) -> Result<Lifetimes, ConfigError> {
 }
 
 /// That it is a set with a key of the right size; whether the backend takes it is the client's to see.
-fn checked_keys(jwks: String, danger: &Danger) -> Result<String, ConfigError> {
-    match KeySet::parse_with(jwks.as_bytes(), &AnyKey, danger) {
+fn checked_keys(jwks: Secret, danger: &Danger) -> Result<Secret, ConfigError> {
+    match KeySet::parse_with(jwks.expose().as_bytes(), &AnyKey, danger) {
         Ok(keys) if keys.is_empty() => Err(ConfigError::new("static_keys", "holds no key that can be used")),
         Ok(_) => Ok(jwks),
         Err(error) => Err(ConfigError::new("static_keys", error.to_string())),

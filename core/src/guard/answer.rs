@@ -40,6 +40,7 @@ impl Answer {
             (CONTENT_TYPE, HeaderValue::from_static(content_type)),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         ];
         Self { status, headers, body: body.into_bytes() }
     }
@@ -49,7 +50,7 @@ impl Answer {
         let answer = Self::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", String::new());
         // A local path and a URL are both ASCII; what is neither goes to the root.
         let location = HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/"));
-        answer.header(LOCATION, location).header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+        answer.header(LOCATION, location)
     }
 
     pub(super) fn page(status: StatusCode, page: &Page<'_>) -> Self {
@@ -57,7 +58,6 @@ impl Answer {
             "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
         Self::new(status, "text/html; charset=utf-8", page.html())
             .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
-            .header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
     }
 
     /// A refusal of credentials: JSON unless a person reads it.
