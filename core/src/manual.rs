@@ -3,9 +3,11 @@
 //! - [`attacks`]: which attacks there are, where each is stopped, and what is not stopped.
 //! - [`defaults`]: what holds unless you say otherwise, and why.
 //! - [`recipes`]: own claims, own stores, own HTTP clients, tests with the dev provider.
+//! - [`misuse`]: mistakes that do not compile.
 //! - [`non_features`]: what is left out on purpose.
 
 pub mod attacks;
 pub mod defaults;
+pub mod misuse;
 pub mod non_features;
 pub mod recipes;
