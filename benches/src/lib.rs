@@ -23,8 +23,10 @@ use serde_json::{Value, json};
 /// The time of every verification; the tokens are ten seconds old then.
 pub const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-const ISSUER: &str = "https://sso.example.com/realms/demo";
-const CLIENT: &str = "demo-client";
+/// Who issues the tokens.
+pub const ISSUER: &str = "https://sso.example.com/realms/demo";
+/// The client of the ID token.
+pub const CLIENT: &str = "demo-client";
 
 /// What is verified, by which keys and rules, all for one algorithm. The keys are the dev provider's.
 pub struct Fixtures {
@@ -43,12 +45,21 @@ pub struct Fixtures {
 }
 
 impl Fixtures {
-    /// For tokens that are signed by this algorithm, and keys prepared by this backend.
+    /// For tokens that are signed by this algorithm, ten seconds before [`NOW`], and keys prepared by this backend.
     ///
     /// # Panics
     /// If the dev provider's keys are none.
     #[must_use]
     pub fn new(algorithm: Algorithm, backend: &dyn Verifier) -> Self {
+        Self::issued(NOW.as_secs() - 10, algorithm, backend)
+    }
+
+    /// The same for tokens that are issued at another time.
+    ///
+    /// # Panics
+    /// If the dev provider's keys are none.
+    #[must_use]
+    pub fn issued(at: u64, algorithm: Algorithm, backend: &dyn Verifier) -> Self {
         let (provider, jwks) = provider();
         let keys = KeySet::parse(jwks.as_bytes(), backend).expect("the dev provider's keys are a set");
         assert_eq!(keys.len(), KIDS.len(), "a key is missing");
@@ -59,8 +70,8 @@ impl Fixtures {
         Self {
             jwks,
             keys,
-            id_token: sign(&provider, algorithm, &id_claims()),
-            access_token: sign(&provider, algorithm, &access_claims()),
+            id_token: sign(&provider, algorithm, &id_claims(at)),
+            access_token: sign(&provider, algorithm, &access_claims(at)),
             id_rules: id_rules.expect("the rules are whole").nonce(NONCE),
             access_rules: access_rules.expect("the rules are whole"),
         }
@@ -81,7 +92,7 @@ impl Fixtures {
     /// The ID token's claims with some replaced, signed as the ID token is.
     #[must_use]
     pub fn id_token_with(&self, algorithm: Algorithm, changes: &Value) -> String {
-        let mut claims = id_claims();
+        let mut claims = id_claims(NOW.as_secs() - 10);
         for (name, value) in changes.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
@@ -100,7 +111,7 @@ pub fn of_unknown_key(payload: &str) -> String {
 /// Payloads that fill a token of 16 KiB and cost the most for it: a name, the text, and the code of the refusal.
 #[must_use]
 pub fn worst_payloads() -> Vec<(&'static str, String, &'static str)> {
-    let claims = id_claims().to_string();
+    let claims = id_claims(NOW.as_secs() - 10).to_string();
     let good = claims.strip_suffix('}').unwrap_or_default();
     let within = |opening: &str, repeated: &str, closing: &str| {
         filled(&format!("{good},{opening}"), repeated, &format!("{closing}}}"))
@@ -191,21 +202,22 @@ const KIDS: [&str; 4] = [
     "c5d1a8e4-7f26-4b8d-9e05-3f8a1d6b2c04",
 ];
 
-const NONCE: &str = "Yb0mC1q8Jc7wFQk2vQnqzvXw3s9o1l5hZ0t4u6r8p2e";
+/// The nonce of the ID token.
+pub const NONCE: &str = "Yb0mC1q8Jc7wFQk2vQnqzvXw3s9o1l5hZ0t4u6r8p2e";
 
 fn base64url(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }
 
-fn id_claims() -> Value {
+fn id_claims(issued: u64) -> Value {
     json!({
         "iss": ISSUER,
         "sub": "f3b0c9d2-5e1a-4c7b-8d6f-0a9e8b7c6d5e",
         "aud": CLIENT,
         "azp": CLIENT,
-        "exp": 1_700_000_290,
-        "iat": 1_699_999_990,
-        "nbf": 1_699_999_990,
+        "exp": issued + 300,
+        "iat": issued,
+        "nbf": issued,
         "nonce": NONCE,
         "email": "ada.lovelace@example.com",
         "email_verified": true,
@@ -214,7 +226,7 @@ fn id_claims() -> Value {
     })
 }
 
-fn access_claims() -> Value {
+fn access_claims(issued: u64) -> Value {
     let roles = |prefix: &str, count: usize| -> Vec<String> {
         (1..=count).map(|number| format!("{prefix}-{number:02}")).collect()
     };
@@ -223,9 +235,9 @@ fn access_claims() -> Value {
         "sub": "f3b0c9d2-5e1a-4c7b-8d6f-0a9e8b7c6d5e",
         "aud": ["account", "orders", "billing"],
         "azp": CLIENT,
-        "exp": 1_700_000_290,
-        "iat": 1_699_999_990,
-        "nbf": 1_699_999_990,
+        "exp": issued + 300,
+        "iat": issued,
+        "nbf": issued,
         "jti": "0d9c8b7a-6f5e-4d3c-8b2a-190817263544",
         "typ": "Bearer",
         "sid": "7a6b5c4d-3e2f-4019-8a7b-6c5d4e3f2a1b",
