@@ -5,6 +5,8 @@ mod judge;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::cache::shared::Shared;
 use crate::cache::{Cached, Freshness, Jitter, KeyStatus, Need};
 use crate::config::{Config, Registration};
@@ -158,11 +160,13 @@ impl Client {
         if !self.inner.config.single_use_tokens {
             return Step::Done(Ok(claims));
         }
-        let Some(jti) = claims.get::<String>("jti") else {
-            return Step::Done(Err(TokenError::ClaimMissing("jti").into()));
+        let jti = match claims.all().get("jti") {
+            Some(Value::String(jti)) if !jti.is_empty() => jti,
+            Some(_) => return Step::Done(Err(TokenError::ClaimInvalid("jti").into())),
+            None => return Step::Done(Err(TokenError::ClaimMissing("jti").into())),
         };
         let until = claims.expires_at().unwrap_or(UnixTime::END).saturating_add(self.inner.config.leeway);
-        let (id, used_up) = (login::short_hash(&jti), Error::from(TokenError::ClaimInvalid("jti")));
+        let (id, used_up) = (login::short_hash(jti), Error::from(TokenError::ClaimInvalid("jti")));
         if self.inner.config.session.in_store {
             let first = consume(format!("token:{id}"), until, used_up);
             return first.map(now, move |first| first.map(|()| claims));

@@ -42,6 +42,10 @@ struct Record {
 /// Claims that served the sign-in and say nothing about the person.
 const PROTOCOL_CLAIMS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 
+/// Claims, and those that say that they are verified: neither goes without the other
+/// ([OpenID Connect Core section 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+const VERIFIED: [(&str, &str); 2] = [("email", "email_verified"), ("phone_number", "phone_number_verified")];
+
 impl Session {
     pub(crate) fn new(claims: Claims, id_token: Secret, tokens: Tokens, started: UnixTime) -> Self {
         Self { claims, id_token, tokens: Some(tokens), started }
@@ -98,6 +102,14 @@ impl Session {
     /// Adds what userinfo says; where both speak, the ID token's word stands.
     pub(crate) fn enrich(&mut self, userinfo: &Userinfo) -> Result<(), TokenError> {
         let mut all = userinfo.all().clone();
+        for (name, verified) in VERIFIED {
+            let (ours, theirs) = (self.claims.all(), userinfo.all());
+            let speaks = ours.contains_key(name) || ours.contains_key(verified);
+            if speaks && ours.get(name) != theirs.get(name) {
+                all.remove(name);
+                all.remove(verified);
+            }
+        }
         all.extend(self.claims.all().clone());
         self.claims = Claims::proven(all)?;
         Ok(())

@@ -39,6 +39,7 @@ impl Claims {
         let email = self.all().get("email").and_then(Value::as_str)?;
         let (person, domain) = email.split_once('@')?;
         let listed = domains.iter().any(|listed| domain.eq_ignore_ascii_case(listed));
-        (self.email_verified() == Some(true) && !person.is_empty() && listed).then_some(email)
+        let whole = !person.is_empty() && !domain.is_empty() && !domain.contains('@');
+        (self.email_verified() == Some(true) && whole && listed).then_some(email)
     }
 }
