@@ -382,6 +382,13 @@ fn s17_a_signature_is_as_long_as_the_modulus() {
             assert_eq!(verdict(&token, &keys), "bad_signature", "{backend:?}, {} bytes", wrong.len());
         }
     }
+    // Before any backend is asked.
+    let keys = KeySet::parse(set_of(&[DEV[0].jwk(json!({}))]).as_bytes(), &kit::Gullible).unwrap();
+    for (length, expected) in
+        [(0, "bad_signature"), (255, "bad_signature"), (256, "ok"), (257, "bad_signature")]
+    {
+        assert_eq!(verdict(&with_signature(&token, &vec![1; length]), &keys), expected, "{length}");
+    }
 }
 
 #[test]
@@ -777,6 +784,8 @@ fn s29_an_exponent_over_2_to_the_33_is_skipped_before_it_costs_anything() {
                     KeySet::parse_with(set_of(std::slice::from_ref(&jwk)).as_bytes(), &*backend, &danger)
                         .unwrap();
                 assert_eq!(keys.len() == 1, usable, "{exponent}, {backend:?}: {:?}", keys.skipped());
+                let reasons: Vec<SkipReason> = keys.skipped().iter().map(|key| key.reason).collect();
+                assert_eq!(reasons, if usable { vec![] } else { vec![SkipReason::Exponent] }, "{exponent}");
             }
         }
     }

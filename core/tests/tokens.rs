@@ -934,6 +934,10 @@ fn t34_a_number_beyond_all_bounds_is_refused() {
         let claims = trial.judge(&trial.with_payload(text)).unwrap();
         assert!(claims.get::<f64>("x").is_some_and(|read| (0.0..=1.0).contains(&read)), "{number:.20}");
     }
+    for number in ["1e999999999", "1e309", &"9".repeat(1_000)] {
+        let [(segment, text), _] = trial.beside(&format!("\"x\":{number}"));
+        trial.malformed_as(segment, Malformation::Number, text);
+    }
     let million = "9".repeat(1_000_000);
     let token = trial.with_payload(trial.beside(&format!("\"x\":{million}"))[1].1.clone());
     assert_eq!(trial.judge(&token), Err(TokenError::TooLarge { limit: MAX_TOKEN }));

@@ -94,6 +94,10 @@ fn read(header: &[u8]) -> Option<Read> {
     let find = |name: &str| read.iter().find(|(found, _)| found == name).map(|(_, value)| *value);
     // Absent, or a string.
     let text = |name: &str| find(name).map_or(Some(None), |value| string(value).map(Some));
+    let too_large = |value: &str| value.parse::<f64>().is_ok_and(f64::is_infinite);
+    if read.iter().any(|(_, value)| too_large(value)) {
+        return None;
+    }
     let refused = ["crit", "b64", "zip", "enc", "epk", "p2c"];
     if base64url(header).len() > 4096 || refused.iter().any(|name| find(name).is_some()) {
         return None;

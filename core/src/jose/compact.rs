@@ -107,6 +107,9 @@ fn decode(text: &str, segment: Segment) -> Result<Vec<u8>, TokenError> {
 impl Header {
     fn parse(text: &[u8]) -> Result<Self, TokenError> {
         let header = Object::parse(text, MAX_MEMBERS).map_err(malformed)?;
+        if !header.has_finite_numbers() {
+            return Err(malformed(Malformation::Number));
+        }
         let alg = optional_string(&header, "alg")?
             .filter(|alg| !alg.is_empty())
             .ok_or_else(|| malformed(Malformation::Header("alg")))?;

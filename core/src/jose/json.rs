@@ -66,9 +66,22 @@ impl<'a> Object<'a> {
         if self.raw(name) == Some("null") { Ok(None) } else { self.get(name) }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+    /// Whether an `f64` can hold the numbers among the members themselves, which parsing leaves to whoever knows their range.
+    pub(crate) fn has_finite_numbers(&self) -> bool {
+        self.members.iter().all(|(_, value)| is_finite(value.get()))
+    }
+
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.members.iter().map(|(name, value)| (name.as_ref(), value.get()))
     }
+}
+
+/// Not a number, or one that an `f64` can hold, if not exactly.
+fn is_finite(text: &str) -> bool {
+    let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let plain = || text.len() < 300 && !text.contains(['e', 'E']);
+    !number || plain() || serde_json::from_str::<f64>(text).is_ok()
 }
 
 /// The string that this checked text is.
