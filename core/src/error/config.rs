@@ -23,8 +23,15 @@ impl ConfigError {
     }
 }
 
+/// Settings that only a program can make.
+const WITHOUT_VARIABLE: [&str; 6] =
+    ["api_paths", "danger", "max_stale", "metadata_url", "refresh_between", "static_keys"];
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if WITHOUT_VARIABLE.contains(&self.setting) {
+            return write!(f, "setting {}: {}", self.setting, self.problem);
+        }
         write!(f, "OIDC_{}: {}", self.setting.to_ascii_uppercase(), self.problem)
     }
 }

@@ -183,4 +183,6 @@ fn an_excerpt_is_short_and_shown_the_same_in_both_ways() {
 fn a_bad_setting_is_named_as_the_variable_that_sets_it() {
     let error = ConfigError::new("ca_file", "cannot be read");
     assert_eq!((error.setting(), error.to_string().as_str()), ("ca_file", "OIDC_CA_FILE: cannot be read"));
+    let error = ConfigError::new("danger", "is out of range");
+    assert_eq!(error.to_string(), "setting danger: is out of range", "there is no such variable");
 }

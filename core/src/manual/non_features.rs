@@ -9,6 +9,8 @@
 //! - **Encrypted tokens.** Decrypting is where most flaws of token libraries were, and TLS already hides tokens on their way.
 //! - **JSON serialisation, detached payloads, several signatures.** OpenID Connect uses compact serialisation only.
 //! - **Keys out of a token's header.** Whoever may name the key may sign anything.
+//! - **How a provider made its modulus.** It must be odd and of an accepted size; weak generators (ROCA, CVE-2017-15361),
+//!   small factors and squares are not looked for.
 //! - **Following redirects of the provider's endpoints.** Their addresses come from metadata; a redirect is a mistake or worse.
 //! - **The e-mail address as an identity.** It can be reassigned, and is often not verified. [`Identity`](crate::Identity) has
 //!   `iss` and `sub`, which together are never reassigned.

@@ -1,5 +1,7 @@
 //! Private keys that sign whatever they are told to, rightly or not.
 
+use std::sync::LazyLock;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use crypto_bigint::BoxedUint;
 use crypto_bigint::modular::BoxedMontyForm;
@@ -9,7 +11,6 @@ use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use std::sync::LazyLock;
 
 pub(crate) struct Forger {
     pub(crate) key: PrivateKey,
