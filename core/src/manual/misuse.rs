@@ -6,12 +6,12 @@
 //!
 //! Verification alone makes [`Claims`](crate::Claims): whoever is given some need not ask where they come from.
 //!
-//! ```compile_fail,E0451
+//! ```compile_fail,E0616
 //! # #![allow(unused_imports)]
 //! # use oidc_core::Claims;
 //! # use oidc_core::{error::TokenError, jose::KeySet, time::UnixTime, token::TokenRules};
 //! fn claims(other: Claims) -> Claims {
-//!     Claims { sub: Some("me".into()), ..other }
+//!     Claims { said: other.said.clone() }
 //! }
 //! ```
 //!
