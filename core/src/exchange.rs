@@ -128,6 +128,8 @@ impl TokenResponse {
         let body = wire::body_of(Purpose::Token, Ok(response), &["application/json"])?;
         let answer = Object::parse(&body, MAX_MEMBERS)
             .map_err(|reason| ProviderError::Malformed(Purpose::Token, reason))?;
+        // One that is a string has been told; of any other type it is no answer either.
+        text(&answer, "error")?;
         check_token_type(&answer, sent)?;
         Ok(Self {
             access_token: Secret::new(required(&answer, "access_token")?),

@@ -1796,3 +1796,16 @@ fn c53_refusals_differ_in_their_code_alone_and_tell_nothing_of_what_was_expected
         assert!(seen.iter().all(|told| *told == seen[0]), "{seen:?}");
     }
 }
+
+#[test]
+fn l06_a_logout_token_is_taken_for_two_minutes_and_the_leeway() {
+    let op = Op::new();
+    let issued = |seconds: u64| {
+        let claims = merged(logout_claims(), json!({ "iat": NOW - seconds }));
+        op.judge(&logout_rules(), &op.token(&claims)).err().map(|error| (error.code(), error.claim()))
+    };
+    assert_eq!(issued(0), None);
+    assert_eq!(issued(180), None, "the limit is inclusive");
+    assert_eq!(issued(181), Some(("claim_invalid", Some("iat"))));
+    assert_eq!(issued(86_400), Some(("claim_invalid", Some("iat"))));
+}

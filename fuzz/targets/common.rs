@@ -195,6 +195,7 @@ pub(crate) fn parameter(form: &str, name: &str) -> Option<String> {
 pub(crate) fn presentable(error: &impl Display, code: &str) {
     let shown = error.to_string();
     assert!(shown.bytes().all(|byte| (0x20..=0x7e).contains(&byte)), "{shown:?}");
+    // A peer speaks twice at most, in 512 characters each.
     assert!(!shown.is_empty() && shown.len() < 2048);
     assert!(!code.is_empty() && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
 }

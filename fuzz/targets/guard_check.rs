@@ -14,8 +14,8 @@ use oidc_core::step::{FetchError, FetchResult, Purpose};
 use oidc_core::{Config, Guard, Identity, Incoming, Verdict};
 
 use crate::common::{
-    CLIENT, ISSUER, NOW, Raw, SignedIn, access_token, answer, client, config, documents, id_token, json, run,
-    sign_in,
+    CLIENT, ISSUER, NOW, ORIGIN, Raw, SignedIn, access_token, answer, client, config, documents, id_token,
+    json, run, sign_in,
 };
 
 static TRIAL: LazyLock<Trial> = LazyLock::new(Trial::new);
@@ -154,6 +154,16 @@ fn answered(
     assert_eq!(status == 503, !all("retry-after").is_empty());
     assert_eq!(status == 405, !all("allow").is_empty());
     assert_eq!(status == 303, !all("location").is_empty());
+    if status == 303 && request.mode == b' ' && request.path() == "/logout" {
+        let text = |value: &[u8]| std::str::from_utf8(value).is_ok();
+        let mut headers = request.headers.0.iter();
+        let origin =
+            headers.find(|(name, value)| name == "origin" && text(value)).map(|(_, value)| value.as_slice());
+        assert!(
+            request.method == Method::POST && origin == Some(ORIGIN.as_bytes()),
+            "another site signs out"
+        );
+    }
     for location in all("location") {
         let known = ["/profile", "/logged-out"].contains(&location.as_str());
         let provider =
@@ -192,6 +202,8 @@ fn check_cookies(headers: &[(http::HeaderName, http::HeaderValue)]) {
         let cookie = cookie.to_str().expect("a cookie is ASCII");
         let (name, rest) = cookie.split_once('=').expect("a cookie has a name");
         assert!(name.starts_with("__Host-oidc-") && cookie.len() <= 4096);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        assert!(name.bytes().all(plain), "a name that nobody gave: {name:?}");
         assert!(rest.contains("; Path=/; Max-Age=") && rest.ends_with("; HttpOnly; SameSite=Lax; Secure"));
         assert_eq!(rest.matches(';').count(), 5, "{cookie}");
         assert!(!rest.contains(CANARY));

@@ -189,7 +189,7 @@ impl Trial {
         id_token
     }
 
-    /// The ID token's `at_hash`, if it has one, is the access token's.
+    /// The ID token is of this person, and its `at_hash`, if it has one, is the access token's.
     fn bound(&self, session: &Session) {
         let Ok(claims) = TokenRules::id(ISSUER, CLIENT).expect("neither is empty").verify(
             session.id_token().expose(),
@@ -198,6 +198,7 @@ impl Trial {
         ) else {
             panic!("the ID token is no good one")
         };
+        assert_eq!(claims.sub(), Some(session.sub()), "the tokens are somebody else's");
         if let Some(at_hash) = claims.get::<String>("at_hash") {
             let access_token = session.access_token().expect("it is kept").expose();
             assert_eq!(at_hash, base64url(&Sha256::digest(access_token)[..16]));

@@ -2,13 +2,23 @@
 
 use std::fmt;
 
-/// A peer's text, for a message: at most 128 characters, shown quoted and escaped.
+/// A peer's text, for a message: at most 128 characters, shown quoted and escaped in at most 512.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Excerpt(pub(super) String);
 
+/// The most characters shown of it: an escape can take ten for one.
+const LONGEST: usize = 512;
+
 impl Excerpt {
     pub(crate) fn of(text: &str) -> Self {
-        Self(text.chars().take(128).collect())
+        let mut room = LONGEST;
+        let fits = |char: &char| {
+            let shown = char.escape_default().count();
+            let fits = shown <= room;
+            room = room.saturating_sub(shown);
+            fits
+        };
+        Self(text.chars().take(128).take_while(fits).collect())
     }
 
     /// Whether it is exactly this text.

@@ -175,7 +175,10 @@ fn an_error_of_time_names_its_claim_and_others_name_none() {
 fn an_excerpt_is_short_and_shown_the_same_in_both_ways() {
     let excerpt = hostile();
     assert_eq!(format!("{excerpt}"), format!("{excerpt:?}"));
-    assert!(excerpt.to_string().len() < 1024 && excerpt.to_string().is_ascii());
+    assert!(excerpt.to_string().len() <= 514 && excerpt.to_string().is_ascii());
+    let escapes = Excerpt::of(&"\u{10ffff}".repeat(128)).to_string();
+    assert_eq!(escapes.len(), 51 * 10 + 2, "{escapes}");
+    assert_eq!(Excerpt::of(&"a".repeat(999)).to_string().len(), 128 + 2);
     assert!(Excerpt::of("a").is("a") && !Excerpt::of("a").is("b"));
 }
 
