@@ -202,7 +202,7 @@ impl Cookies {
 }
 
 /// The application's own cookies of a request, in the order in which they came. All else is ignored, and so is what no
-/// browser would send: a cookie that is too long, and more than [`MAX_COOKIES`].
+/// browser would send: a cookie that is too long, a name that was never given, and more than [`MAX_COOKIES`].
 pub(crate) struct Jar(Vec<(String, String)>);
 
 impl Jar {
@@ -210,7 +210,9 @@ impl Jar {
         let texts = headers.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
         let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let own = pairs.filter(|(name, value)| {
-            name.starts_with(prefix) && name.len().saturating_add(value.len()) <= MAX_COOKIE
+            name.starts_with(prefix)
+                && name.bytes().all(is_ours)
+                && name.len().saturating_add(value.len()) <= MAX_COOKIE
         });
         Self(own.take(MAX_COOKIES).map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
@@ -251,6 +253,12 @@ impl Jar {
             (0..MAX_CHUNKS).map(|index| if index == 0 { name.to_owned() } else { format!("{name}.{index}") });
         names.skip(keep).filter(|name| self.all(name).next().is_some()).collect()
     }
+}
+
+/// The bytes that names of ours are made of: base64url, and what stands between their parts. Names are written back when
+/// a cookie is removed, so none with other bytes may come in.
+fn is_ours(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
 
 #[cfg(test)]
@@ -345,6 +353,15 @@ mod tests {
     fn a_value_that_needs_too_many_cookies_is_refused_when_written() {
         let cookies = Cookies::of(&Url::parse("https://rp.example/").unwrap(), false);
         assert!(cookies.set_split("n", &"v".repeat(25_000), Duration::from_secs(9)).is_err());
+    }
+
+    #[test]
+    fn a_name_that_was_never_given_is_nobody_s_cookie() {
+        for name in ["n-login-a$", "n-login-a b", "n-login-a\0", "n-login-é", "n-login-a\"", "n-login-a,b"] {
+            let header = format!("{name}=c; n-login-b_c-D.1=d");
+            let jar = Jar::parse([header.as_bytes()], "n-");
+            assert_eq!(jar.with_prefix("n-login-").collect::<Vec<_>>(), [("b_c-D.1", "d")], "{name:?}");
+        }
     }
 
     #[test]
