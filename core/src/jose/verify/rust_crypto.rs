@@ -1,6 +1,7 @@
 //! The crates `rsa` and `sha2`, in Rust alone.
 
 use crypto_bigint::modular::BoxedMontyForm;
+use crypto_bigint::{MontyForm, MontyMultiplier};
 use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, PublicKey, pkcs1v15::Pkcs1v15Sign};
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -49,8 +50,13 @@ impl Usual {
             return None;
         }
         let base = BoxedMontyForm::new(number, key.n_params());
-        let squared = (0..16).fold(base.clone(), |power, _| power.square());
-        let opened = squared.mul(&base).retrieve().to_be_bytes();
+        let mut power = base.clone();
+        let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(key.n_params());
+        for _ in 0..16 {
+            multiplier.square_assign(&mut power);
+        }
+        multiplier.mul_assign(&mut power, &base);
+        let opened = power.retrieve().to_be_bytes();
         // A modulus need not fill its words.
         let padding = opened.len().checked_sub(signature.len())?;
         opened.get(padding..).map(Into::into)
