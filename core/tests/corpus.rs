@@ -19,6 +19,10 @@ mod cookie_check;
 mod flow_check;
 #[path = "../../fuzz/targets/flows.rs"]
 mod flows;
+#[cfg(all(feature = "aws-lc-rs", feature = "rsa"))]
+#[path = "signatures/forger.rs"]
+#[allow(dead_code, reason = "the tests of signatures need more of it")]
+mod forger;
 #[path = "../../fuzz/targets/guard_check.rs"]
 mod guard_check;
 #[path = "../../fuzz/targets/header_check.rs"]
@@ -27,6 +31,9 @@ mod header_check;
 mod jwk_set_check;
 #[path = "../../fuzz/targets/metadata_check.rs"]
 mod metadata_check;
+#[cfg(all(feature = "aws-lc-rs", feature = "rsa"))]
+#[path = "../../fuzz/targets/signature_check.rs"]
+mod signature_check;
 #[path = "../../fuzz/targets/token_response_check.rs"]
 mod token_response_check;
 
@@ -100,6 +107,12 @@ fn metadata() {
     replay("metadata", metadata_check::check);
 }
 
+#[cfg(all(feature = "aws-lc-rs", feature = "rsa"))]
+#[test]
+fn signature() {
+    replay("signature", signature_check::check);
+}
+
 #[test]
 fn token_response() {
     replay("token_response", token_response_check::check);
@@ -126,6 +139,7 @@ fn every_corpus_is_replayed() {
         "header",
         "jwk_set",
         "metadata",
+        "signature",
         "token_response",
     ];
     assert_eq!(found, replayed);

@@ -38,7 +38,7 @@ impl Forger {
 
     /// The public half, with these members besides or in place of its own.
     pub(crate) fn jwk(&self, members: Value) -> Value {
-        let mut jwk = json!({ "kty": "RSA", "n": base64url(&self.n()), "e": base64url(&self.key.e_bytes()) });
+        let mut jwk = json!({ "kty": "RSA", "n": base64url(&self.n()), "e": base64url(&self.e()) });
         let Value::Object(members) = members else { panic!("no object: {members}") };
         jwk.as_object_mut().unwrap().extend(members);
         jwk
@@ -46,6 +46,10 @@ impl Forger {
 
     pub(crate) fn n(&self) -> Vec<u8> {
         self.key.n_bytes().into()
+    }
+
+    pub(crate) fn e(&self) -> Vec<u8> {
+        self.key.e_bytes().into()
     }
 
     /// How many bytes a signature has.
