@@ -1,4 +1,6 @@
-//! What the contest and its contenders share: the tokens, as lines of a file.
+//! What the contest and its contenders share: the tokens, as lines of a file, and the contenders themselves.
+
+pub mod contenders;
 
 use std::fs;
 use std::path::Path;
