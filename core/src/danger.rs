@@ -82,3 +82,15 @@ impl Danger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponents_end_where_33_bits_do() {
+        for (danger, least) in [(Danger::new(), 65_537), (Danger::new().small_exponents(), 3)] {
+            assert_eq!(danger.exponents(), least..=8_589_934_591);
+        }
+    }
+}

@@ -1450,3 +1450,14 @@ fn t49_what_a_token_says_of_its_issuer_chooses_the_rules_and_the_rules_decide() 
         }
     }
 }
+
+#[test]
+fn a_kind_of_access_token_is_found_by_its_exact_name() {
+    let kinds =
+        [(AccessToken::AtJwt, "at+jwt"), (AccessToken::Jwt, "jwt"), (AccessToken::IdToken, "id_token")];
+    for (kind, name) in kinds {
+        assert_eq!((kind.name(), AccessToken::from_name(name)), (name, Some(kind)));
+        assert_eq!(AccessToken::from_name(&name.to_uppercase()), None);
+    }
+    assert_eq!(AccessToken::from_name(""), None);
+}
