@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ pub struct Claims {
 }
 
 struct Said {
-    iss: String,
-    sub: Option<String>,
+    iss: Quoted,
+    sub: Option<Quoted>,
     dates: NumericDates,
     /// The payload, which is strict JSON.
     text: String,
@@ -38,14 +39,14 @@ impl Claims {
     /// The issuer, byte for byte the configured one.
     #[must_use]
     pub fn iss(&self) -> &str {
-        &self.said.iss
+        self.said.iss.of(&self.said.text)
     }
 
     /// The subject: unique and never reassigned within the issuer. `iss` and `sub` together are an identity; an e-mail
     /// address is none.
     #[must_use]
     pub fn sub(&self) -> Option<&str> {
-        self.said.sub.as_deref()
+        self.said.sub.as_ref().map(|sub| sub.of(&self.said.text))
     }
 
     /// The audiences.
@@ -124,6 +125,7 @@ impl serde::Serialize for Claims {
 
 /// Claims whose types are right and whose values nobody has vouched for yet.
 pub(crate) struct Registered<'a> {
+    payload: &'a [u8],
     object: Object<'a>,
     pub(crate) iss: Cow<'a, str>,
     pub(crate) sub: Option<Cow<'a, str>>,
@@ -133,9 +135,33 @@ pub(crate) struct Registered<'a> {
 
 /// What is kept of claims about which everything is proven, beside their text.
 pub(crate) struct Proven {
-    iss: String,
-    sub: Option<String>,
+    iss: Quoted,
+    sub: Option<Quoted>,
     dates: NumericDates,
+}
+
+/// A string of the payload: where it stands there, or a copy if it is written with escapes.
+enum Quoted {
+    At(Range<usize>),
+    Unescaped(String),
+}
+
+impl Quoted {
+    fn from(text: &str, payload: &[u8]) -> Self {
+        let begin = text.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
+        let place = begin..begin.saturating_add(text.len());
+        match payload.get(place.clone()) {
+            Some(found) if found == text.as_bytes() => Self::At(place),
+            _ => Self::Unescaped(text.to_owned()),
+        }
+    }
+
+    fn of<'a>(&'a self, payload: &'a str) -> &'a str {
+        match self {
+            Self::At(place) => payload.get(place.clone()).unwrap_or_default(),
+            Self::Unescaped(text) => text,
+        }
+    }
 }
 
 /// The registered times.
@@ -151,6 +177,7 @@ impl<'a> Registered<'a> {
         let object = Object::parse(payload, MAX_MEMBERS)
             .map_err(|reason| TokenError::Malformed { segment: Segment::Payload, reason })?;
         Ok(Self {
+            payload,
             iss: text(&object, "iss")?.ok_or(TokenError::ClaimInvalid("iss"))?,
             sub: text(&object, "sub")?,
             aud: audiences(&object)?,
@@ -194,8 +221,8 @@ impl<'a> Registered<'a> {
         if !self.object.has_finite_numbers() {
             return Err(TokenError::Malformed { segment: Segment::Payload, reason: Malformation::Number });
         }
-        let sub = self.sub.map(Cow::into_owned);
-        Ok(Proven { iss: self.iss.into_owned(), sub, dates: self.dates })
+        let quoted = |text: &Cow<'_, str>| Quoted::from(text, self.payload);
+        Ok(Proven { iss: quoted(&self.iss), sub: self.sub.as_ref().map(quoted), dates: self.dates })
     }
 }
 
@@ -244,4 +271,27 @@ fn date(object: &Object<'_>, name: &'static str) -> Result<Option<UnixTime>, Tok
         .raw(name)
         .map(|raw| UnixTime::from_numeric_date(raw).ok_or(TokenError::ClaimInvalid(name)))
         .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(payload: &str) -> Claims {
+        let proven = Registered::parse(payload.as_bytes()).unwrap().prove().unwrap();
+        proven.into_claims(payload.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn strings_are_the_same_with_and_without_escapes() {
+        for payload in [
+            r#"{"iss":"a","sub":"b"}"#,
+            r#"{"iss":"\u0061","sub":"\u0062"}"#,
+            r#"{"sub":"b","iss":"\u0061"}"#,
+        ] {
+            let claims = claims(payload);
+            assert_eq!((claims.iss(), claims.sub()), ("a", Some("b")), "{payload}");
+        }
+        assert_eq!(claims(r#"{"iss":""}"#).iss(), "");
+    }
 }

@@ -44,8 +44,8 @@ impl<'a> Object<'a> {
     /// An array of strings, borrowed where they have no escapes.
     pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<Cow<'a, str>>>, WrongType> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
-        let items: Vec<&'a RawValue> = serde_json::from_str(raw).map_err(|_| WrongType)?;
-        items.into_iter().map(|item| string(item.get())).collect::<Result<_, _>>().map(Some)
+        let mut deserializer = serde_json::Deserializer::from_str(raw);
+        deserializer.deserialize_seq(Texts).map(Some).map_err(|_| WrongType)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -122,8 +122,7 @@ fn not_an_object(text: &str) -> Malformation {
 
 /// Brackets open deeper than is taken. Up to where the text stops being JSON, strings are told apart as a parser does.
 fn is_too_deep(text: &str) -> bool {
-    let opening = text.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    if opening <= MAX_DEPTH {
+    if opening_brackets(text) <= MAX_DEPTH {
         return false;
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -141,6 +140,13 @@ fn is_too_deep(text: &str) -> bool {
         }
     }
     false
+}
+
+/// Of both kinds, in strings too. They differ in one bit, and no chunk overflows its sum: so the compiler counts many bytes
+/// at once.
+fn opening_brackets(text: &str) -> usize {
+    let chunks = text.as_bytes().chunks(255);
+    chunks.map(|chunk| usize::from(chunk.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>())).sum()
 }
 
 /// What may still be read, and why reading stopped.
@@ -300,6 +306,52 @@ impl<'de> Visitor<'de> for Nested<'_, 'de> {
             self.budget.names.borrow_mut().push(name);
         }
         self.budget.no_duplicates(outer)
+    }
+}
+
+/// Reads an array of strings.
+struct Texts;
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Vec<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of strings")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = items.next_element_seed(Text)? {
+            texts.push(text);
+        }
+        Ok(texts)
+    }
+}
+
+/// A string, unescaped; borrowed where it had no escapes.
+struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
     }
 }
 
