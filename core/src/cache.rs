@@ -220,6 +220,15 @@ impl<T> Cached<T> {
         self.usable(Need::Held, now).filter(|_| !self.refresh_is_due(Need::Held, now))
     }
 
+    /// The address of what will do without a look at the clock's past or at failures, from when on, and until when.
+    fn at_hand_by_itself(&self) -> (usize, UnixTime, UnixTime) {
+        let Some(held) = &self.held else { return (0, UnixTime::EPOCH, UnixTime::EPOCH) };
+        let due = self.schedule.due.max(self.schedule.attended);
+        let from = held.asked.max(due.saturating_sub(self.lifetimes.longest));
+        let until = held.asked.saturating_add(self.lifetimes.max_stale).min(due);
+        (Arc::as_ptr(&held.document).addr(), from, until)
+    }
+
     fn refresh_is_due(&self, need: Need, now: UnixTime) -> bool {
         let due = match need {
             Need::Renewal => self.schedule.renew,

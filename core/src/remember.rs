@@ -70,7 +70,9 @@ pub(crate) struct Remembered {
 
 const PARTS: usize = 16;
 
+/// Aligned so that no two of them share a cache line, nor the pair of lines that some processors fetch.
 #[derive(Default)]
+#[repr(align(128))]
 struct Part {
     by_hash: BTreeMap<u64, Entry>,
     /// In the order of their arrival, with what each costs.
@@ -98,12 +100,17 @@ impl Remembered {
         Self { limits, hash: FixedState::with_seed(seed), parts: Default::default() }
     }
 
-    /// The claims of a token that these keys have verified and that is still to be accepted.
-    pub(crate) fn recall(&self, token: &str, keys: &Arc<KeySet>, now: UnixTime) -> Option<Claims> {
+    /// The claims of a token that is still to be accepted, if the keys that have verified it are `at_hand`.
+    pub(crate) fn recall(
+        &self,
+        token: &str,
+        at_hand: impl FnOnce(*const KeySet) -> bool,
+        now: UnixTime,
+    ) -> Option<Claims> {
         let hash = self.hash.hash_one(token);
         let part = self.part(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = part.by_hash.get(&hash)?;
-        let same = *entry.token == *token && std::ptr::eq(entry.keys.as_ptr(), Arc::as_ptr(keys));
+        let same = *entry.token == *token && at_hand(entry.keys.as_ptr());
         let alive = entry.lifetime.from <= now && now < entry.lifetime.until;
         (same && alive).then(|| entry.claims.clone())
     }

@@ -1,6 +1,7 @@
 //! A document that flows share: who fetches, who waits, and what becomes of a flow that is lost.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,13 +22,18 @@ const MOST_WAITING: usize = 64;
 
 pub(crate) struct Shared<T> {
     cached: Arc<Mutex<Cached<T>>>,
+    glance: Arc<Glance>,
     /// How many flows wait that a stranger may have provoked.
     waiting: Arc<AtomicUsize>,
 }
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        Self { cached: Arc::clone(&self.cached), waiting: Arc::clone(&self.waiting) }
+        Self {
+            cached: Arc::clone(&self.cached),
+            glance: Arc::clone(&self.glance),
+            waiting: Arc::clone(&self.waiting),
+        }
     }
 }
 
@@ -48,14 +54,81 @@ pub(crate) struct Unavailable {
     pub(crate) cause: Option<ProviderError>,
 }
 
+/// What is at hand, to be seen without a lock: so threads that only look write to no memory that they share.
+///
+/// A reader may see a change half done, and then takes one of two documents for the other's time: as if it had come just
+/// before the change, or needs a closer look.
+#[derive(Default)]
+struct Glance {
+    /// The address of the document.
+    document: AtomicUsize,
+    /// Whole seconds since 1970, the first of the time in which it is at hand, and the first after it.
+    from: AtomicU64,
+    until: AtomicU64,
+}
+
+impl Glance {
+    fn shows(&self, document: usize, now: UnixTime) -> bool {
+        let now = now.as_secs();
+        now < self.until.load(Ordering::SeqCst)
+            && self.from.load(Ordering::SeqCst) <= now
+            && self.document.load(Ordering::SeqCst) == document
+    }
+
+    /// Writes only what has changed, and nothing is at hand meanwhile.
+    fn update<T>(&self, cached: &Cached<T>) {
+        let (document, from, until) = cached.at_hand_by_itself();
+        let (from, until) = (from.as_secs().saturating_add(1), until.as_secs());
+        let found = [self.from.load(Ordering::SeqCst), self.until.load(Ordering::SeqCst)] == [from, until];
+        if !found || self.document.load(Ordering::SeqCst) != document {
+            self.until.store(0, Ordering::SeqCst);
+            self.document.store(document, Ordering::SeqCst);
+            self.from.store(from, Ordering::SeqCst);
+            self.until.store(until, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The machine while a flow has it. What it has changed is seen at a glance before another has it.
+struct Locked<'a, T> {
+    cached: MutexGuard<'a, Cached<T>>,
+    glance: &'a Glance,
+}
+
+impl<T> Deref for Locked<'_, T> {
+    type Target = Cached<T>;
+
+    fn deref(&self) -> &Cached<T> {
+        &self.cached
+    }
+}
+
+impl<T> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut Cached<T> {
+        &mut self.cached
+    }
+}
+
+impl<T> Drop for Locked<'_, T> {
+    fn drop(&mut self) {
+        self.glance.update(&self.cached);
+    }
+}
+
 impl<T: Send + Sync + 'static> Shared<T> {
     pub(crate) fn new(cached: Cached<T>) -> Self {
-        Self { cached: Arc::new(Mutex::new(cached)), waiting: Arc::default() }
+        Self { cached: Arc::new(Mutex::new(cached)), glance: Arc::default(), waiting: Arc::default() }
     }
 
     /// A thread that panicked while it held the machine has left it whole, since its methods do not panic.
-    fn lock(&self) -> MutexGuard<'_, Cached<T>> {
-        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_, T> {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { cached, glance: &self.glance }
+    }
+
+    /// Whether this very document is at hand now. `false` may also mean that it takes a closer look.
+    pub(crate) fn is_at_hand(&self, document: *const T, now: UnixTime) -> bool {
+        self.glance.shows(document.addr(), now)
     }
 
     /// See [`Cached::at_hand`].

@@ -280,3 +280,21 @@ fn d16_no_more_flows_wait_for_what_may_be_made_up_than_there_are_places() {
     drop(waiting);
     assert!(matches!(obtain(Need::NewerThan(at(0))), Step::Wait(..)));
 }
+
+#[test]
+fn what_a_glance_shows_is_at_hand_and_nothing_else() {
+    let mut shown = 0;
+    for seconds in 0..2_000 {
+        let now = UnixTime::from_secs(99_000 + seconds);
+        let shared = Shared::new(filled(0));
+        let held = shared.usable(Need::Held, at(0)).unwrap().document;
+        let seen = shared.is_at_hand(Arc::as_ptr(&held), now);
+        assert!(!shared.is_at_hand(std::ptr::null(), now));
+        let found = shared.at_hand(now).map(|found| found.document);
+        assert!(!seen || found.is_some_and(|found| Arc::ptr_eq(&found, &held)), "{now:?}");
+        shown += usize::from(seen);
+    }
+    let first = filled(0);
+    let until = (1..2_000).take_while(|seconds| !first.refresh_is_due(Need::Held, at(*seconds))).count();
+    assert_eq!(shown, until);
+}

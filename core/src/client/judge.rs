@@ -27,11 +27,17 @@ impl Client {
     ///
     /// Its output is a [`TokenError`] for the first rule that the token breaks.
     pub fn verify_access_token(&self, token: &str, now: UnixTime) -> Step<Result<Claims, TokenError>> {
-        let keys = self.inner.remembered.as_ref().and_then(|_| self.keys_at_hand(now));
-        let (Some(memory), Some(Held { document: keys, .. })) = (&self.inner.remembered, keys) else {
+        let Some(memory) = &self.inner.remembered else {
             return self.verify_by(Some(&self.inner.config.access_rules), token, now);
         };
-        if let Some(claims) = memory.recall(token, &keys, now) {
+        if let Some(claims) = memory.recall(token, |keys| self.are_at_hand(keys, now), now) {
+            return Step::Done(Ok(claims));
+        }
+        let Some(Held { document: keys, .. }) = self.keys_at_hand(now) else {
+            return self.verify_by(Some(&self.inner.config.access_rules), token, now);
+        };
+        let by_these = |these| std::ptr::eq(these, Arc::as_ptr(&keys));
+        if let Some(claims) = memory.recall(token, by_these, now) {
             return Step::Done(Ok(claims));
         }
         let rules = &self.inner.config.access_rules;
@@ -73,6 +79,14 @@ impl Client {
         }
         let token = Token { text: Secret::new(token), goes_with: None, rules: rules.clone() };
         self.verify(token, held.map(|held| held.asked), now.saturating_add(PATIENCE), now)
+    }
+
+    /// These very keys, as far as can be seen without a lock.
+    fn are_at_hand(&self, keys: *const KeySet, now: UnixTime) -> bool {
+        match &self.inner.static_keys {
+            Some(fixed) => std::ptr::eq(keys, Arc::as_ptr(fixed)),
+            None => self.inner.keys.is_at_hand(keys, now),
+        }
     }
 
     fn keys_at_hand(&self, now: UnixTime) -> Option<Held<KeySet>> {
