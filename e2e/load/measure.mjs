@@ -1,5 +1,5 @@
 // Requests a second of one route, with and without protection: wrk on one core, the server on another, the contenders in
-// turns. Prints a table; `--write` puts it into docs/load.md.
+// turns. Prints a table; `--write` puts it into docs/performance.md.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { start, stopAll } from "../reliability/lib/contenders.mjs";
@@ -72,7 +72,7 @@ try {
   const found = table(await measure());
   console.log(found);
   if (process.argv.includes("--write")) {
-    const file = new URL("../../docs/load.md", import.meta.url);
+    const file = new URL("../../docs/performance.md", import.meta.url);
     const text = readFileSync(file, "utf8");
     writeFileSync(file, text.replace(/\| server [\s\S]*?\|\n(?!\|)/, `${found}\n`));
   }

@@ -28,6 +28,8 @@ pub struct Task {
     jwks: String,
     /// A good token.
     pub token: String,
+    /// Another one, for another thread.
+    pub second: String,
 }
 
 impl Task {
@@ -45,6 +47,7 @@ impl Task {
             nonce: all[kind]["nonce"].as_str().map(str::to_owned),
             jwks: all["jwks"].to_string(),
             token: text(&all[kind]["token"]),
+            second: text(&all[kind]["second"]),
         }
     }
 }

@@ -25,11 +25,12 @@ pub fn now() -> u64 {
 /// If the file cannot be written.
 pub fn write_fixtures(file: &Path) {
     let fixtures = Fixtures::issued(now() - 10, Algorithm::Rs256, &RustCrypto);
+    let second = Fixtures::issued(now() - 11, Algorithm::Rs256, &RustCrypto);
     let jwks: Value = serde_json::from_str(&fixtures.jwks).expect("the key set is JSON");
     let all = json!({
         "issuer": oidc_benches::ISSUER,
-        "id_token": { "token": fixtures.id_token, "audience": oidc_benches::CLIENT, "nonce": oidc_benches::NONCE },
-        "access_token": { "token": fixtures.access_token, "audience": "account" },
+        "id_token": { "token": fixtures.id_token, "second": second.id_token, "audience": oidc_benches::CLIENT, "nonce": oidc_benches::NONCE },
+        "access_token": { "token": fixtures.access_token, "second": second.access_token, "audience": "account" },
         "jwks": jwks,
     });
     fs::write(file, all.to_string()).expect("the fixtures can be written");

@@ -1,6 +1,6 @@
 //! One library, asked for rounds on standard input: for a line with a number it verifies a token so many times, and answers
 //! with the nanoseconds of its thread; for `threads`, a number of threads and one of times it does so on each of them at
-//! once, and answers with the nanoseconds that went by until all were done.
+//! once, two tokens in turn, and answers with the nanoseconds that went by until all were done.
 //!
 //! ```text
 //! contender NAME id_token|access_token FIXTURES
@@ -26,7 +26,7 @@ fn main() {
     for line in io::stdin().lock().lines() {
         let line = line.expect("standard input is text");
         let elapsed = match line.strip_prefix("threads ") {
-            Some(numbers) => on_threads(numbers, &verify, &task.token),
+            Some(numbers) => on_threads(numbers, &verify, &task),
             None => on_this_thread(number(&line), &verify, &task.token),
         };
         println!("{}", elapsed.as_nanos());
@@ -44,16 +44,20 @@ fn on_this_thread(times: u32, verify: &Verify, token: &str) -> Duration {
     begin.elapsed()
 }
 
-fn on_threads(numbers: &str, verify: &Verify, token: &str) -> Duration {
+fn on_threads(numbers: &str, verify: &Verify, task: &Task) -> Duration {
     let (threads, times) = numbers.split_once(' ').expect("two numbers");
     let (threads, times) = (threads.parse::<usize>().expect("a number"), number(times));
     let ready = Barrier::new(threads + 1);
     thread::scope(|scope| {
-        let work = || {
-            ready.wait();
-            repeat(times, verify, token);
+        let ready = &ready;
+        let work = |token| {
+            move || {
+                ready.wait();
+                repeat(times, verify, token);
+            }
         };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let tokens = [&task.token, &task.second].into_iter().cycle().take(threads);
+        let workers: Vec<_> = tokens.map(|token| scope.spawn(work(token))).collect();
         ready.wait();
         let begin = Instant::now();
         workers.into_iter().for_each(|worker| worker.join().expect("it verifies"));
