@@ -386,6 +386,58 @@ mod tests {
         }
     }
 
+    /// A million addresses of what confuses browsers, and the ordinary: none that is accepted leaves the origin, where
+    /// many do that only start with a slash.
+    #[test]
+    fn a39_of_a_million_return_addresses_none_leaves_the_origin() {
+        const PIECES: [&str; 24] = [
+            "/",
+            "/",
+            "/",
+            "\\",
+            "//",
+            ".",
+            "..",
+            "\t",
+            "\n",
+            "\r",
+            " ",
+            "\0",
+            ":",
+            "@",
+            "?",
+            "#",
+            "%2f",
+            "%5c",
+            "%09",
+            "a",
+            "evil.example",
+            "https:",
+            "javascript:",
+            "\u{ff0f}",
+        ];
+        let base = Url::parse("https://rp.example/callback").unwrap();
+        let stays = |text: &str| base.join(text).is_ok_and(|target| target.origin() == base.origin());
+        let mut random: u64 = 1;
+        let (mut accepted, mut leaving_by_a_slash) = (0, 0);
+        for _ in 0..1_000_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let mut rest = random >> 24;
+            let mut text = String::from(if random & (1 << 23) == 0 { "" } else { "/" });
+            for _ in 0..random >> 61 {
+                text.push_str(PIECES[(rest % 24) as usize]);
+                rest /= 24;
+            }
+            if local_path(&text) == text {
+                accepted += 1;
+                assert!(stays(&text), "{text:?}");
+            } else if text.starts_with('/') && leaving_by_a_slash < 1_000 && !stays(&text) {
+                leaving_by_a_slash += 1;
+            }
+        }
+        assert!(accepted > 100_000 && leaving_by_a_slash == 1_000, "{accepted} {leaving_by_a_slash}");
+    }
+
     #[test]
     fn a_callback_is_taken_apart_strictly() {
         let error = |text| Callback::parse(text).err();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use oidc_core::config::ConfigBuilder;
 use oidc_core::entropy::EntropyFailed;
 use oidc_core::step::{Fetch, FetchError, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
@@ -53,7 +53,12 @@ pub struct World {
     pub fetched: Vec<&'static str>,
     /// What the store has been told to consume; `None`: it is down.
     pub store: Option<Vec<String>>,
+    /// Stands between here and the provider.
+    pub between: Option<Between>,
 }
+
+/// Sees every request to the provider, and may change its answer.
+pub type Between = Box<dyn FnMut(&Request<Vec<u8>>, &mut Response<Vec<u8>>) + Send>;
 
 /// Settings that suit the world: any part can be changed before it is built.
 pub fn config() -> ConfigBuilder {
@@ -84,7 +89,15 @@ impl World {
         provider.auto_login(Some("ada"));
         let guard = Guard::new(Client::new(config, Arc::new(Seeded::new()))).unwrap();
         let now = UnixTime::from_secs(START);
-        Self { provider, guard, now, down: false, fetched: Vec::new(), store: Some(Vec::new()) }
+        Self {
+            provider,
+            guard,
+            now,
+            down: false,
+            fetched: Vec::new(),
+            store: Some(Vec::new()),
+            between: None,
+        }
     }
 
     pub fn client(&self) -> Client {
@@ -124,7 +137,10 @@ impl World {
             return Err(FetchError::Failed("connection refused".into()));
         }
         let Fetch { request, max_body, timeout, .. } = fetch;
-        let answer = self.provider.answer(request, self.now.as_secs());
+        let mut answer = self.provider.answer(request.clone(), self.now.as_secs());
+        if let Some(between) = &mut self.between {
+            between(&request, &mut answer.response);
+        }
         match answer.delivery {
             Delivery::Whole if answer.response.body().len() > max_body => Err(FetchError::TooLarge),
             Delivery::Whole => Ok(answer.response),
