@@ -569,6 +569,49 @@ fn a28_no_extra_parameter_takes_the_place_of_one_of_the_protocol() {
     }
 }
 
+#[test]
+fn a29_another_site_may_start_a_sign_in_and_say_who_and_where_to_but_nothing_else() {
+    let mut world = World::new();
+    let start =
+        format!("/login?iss={ISSUER}&login_hint=ada%40op.example&scope=admin&prompt=none&state=s&nonce=n");
+    let url = Browser::default().open(&mut world, &start).location();
+    assert_eq!(parameter(url.as_str(), "login_hint"), "ada@op.example");
+    assert_eq!(parameter(url.as_str(), "scope"), "openid profile email");
+    assert!(!url.as_str().contains("prompt"));
+    assert_eq!((parameter(url.as_str(), "state").len(), parameter(url.as_str(), "nonce").len()), (43, 43));
+
+    for (link, landed) in [
+        ("https://rp.example/profile?a=b", "/profile?a=b"),
+        ("/profile", "/profile"),
+        ("https://rp.example", "/"),
+        ("https://rp.example//evil.example", "/"),
+        ("https://rp.example.evil/profile", "/"),
+        ("https://rp.example@evil.example/", "/"),
+        ("https://rp.example:8443/profile", "/"),
+        ("http://rp.example/profile", "/"),
+        ("https://evil.example/", "/"),
+        ("https://rp.example/logout", "/"),
+    ] {
+        let start = format!("/login?iss={ISSUER}&target_link_uri={link}");
+        assert_eq!(lands_by(&mut world, &start), landed, "{link}");
+    }
+}
+
+#[test]
+fn a29_a_sign_in_at_an_issuer_that_is_not_configured_is_refused() {
+    for query in [
+        "iss=https://evil.example",
+        "iss=https://op.example/",
+        "iss=",
+        "iss=https://op.example&iss=https://evil.example",
+    ] {
+        let (mut world, mut browser) = (World::new(), Browser::default());
+        let answer = browser.open(&mut world, &format!("/login?{query}&login_hint=ada"));
+        assert_refused(&world, &browser, &answer, "issuer_mismatch");
+        assert!(browser.cookies.is_empty() && world.fetched.is_empty());
+    }
+}
+
 /// Where somebody ends up who signs in with this `return_to`.
 fn lands(world: &mut World, return_to: &str) -> String {
     let encoded: String = form_urlencoded::byte_serialize(return_to.as_bytes()).collect();

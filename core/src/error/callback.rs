@@ -53,7 +53,7 @@ impl fmt::Display for CallbackError {
             Self::IssuerParamMissing => {
                 f.write_str("the callback lacks the `iss` that the provider announces")
             }
-            Self::IssuerMismatch => f.write_str("the callback comes from another issuer"),
+            Self::IssuerMismatch => f.write_str("`iss` names another issuer"),
             Self::Provider { code, description: None } => write!(f, "the provider answered {code}"),
             Self::Provider { code, description: Some(text) } => {
                 write!(f, "the provider answered {code}: {text}")

@@ -24,6 +24,8 @@ const MAX_LOGINS: usize = 8;
 const MAX_LOGIN_BYTES: usize = 6 * 1024;
 
 impl Guard {
+    /// Another site may ask for it too, and say who is probably signing in and where they want to go here, but nothing else
+    /// ([OpenID Connect Core section 4](https://openid.net/specs/openid-connect-core-1_0.html#ThirdPartyInitiatedLogin)).
     pub(super) fn start_sign_in(
         &self,
         browser: &Arc<Browser>,
@@ -33,11 +35,29 @@ impl Guard {
         if incoming.method != Method::GET {
             return Step::Done(Answer::failure(&incoming, &RequestError::Method("GET").into(), "/").into());
         }
-        let wanted = form_urlencoded::parse(incoming.query().as_bytes())
-            .find(|(name, _)| name == "return_to")
-            .map(|(_, value)| value.into_owned());
+        let mut options = LoginOptions::default();
+        for (name, value) in form_urlencoded::parse(incoming.query().as_bytes()) {
+            let value = value.into_owned();
+            match &*name {
+                "iss" if value != self.client.config().issuer() => {
+                    let error = CallbackError::IssuerMismatch.into();
+                    return Step::Done(Answer::failure(&incoming, &error, "/").into());
+                }
+                "return_to" => {
+                    options.return_to.get_or_insert(value);
+                }
+                "target_link_uri" => {
+                    let local = value.strip_prefix(&browser.origin).unwrap_or(&value);
+                    options.return_to.get_or_insert_with(|| local.to_owned());
+                }
+                "login_hint" => {
+                    options.login_hint.get_or_insert(value);
+                }
+                _ => {}
+            }
+        }
         let jar = browser.cookies_of(&incoming);
-        self.send_to_provider(browser, &jar, incoming, &wanted.unwrap_or_default(), now)
+        self.begin_sign_in(browser, &jar, incoming, options, now)
     }
 
     pub(super) fn send_to_provider(
@@ -48,8 +68,20 @@ impl Guard {
         return_to: &str,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let return_to = browser.return_to(return_to);
-        let options = LoginOptions { return_to: Some(return_to.clone()), ..LoginOptions::default() };
+        let options = LoginOptions { return_to: Some(return_to.to_owned()), ..LoginOptions::default() };
+        self.begin_sign_in(browser, jar, incoming, options, now)
+    }
+
+    fn begin_sign_in(
+        &self,
+        browser: &Arc<Browser>,
+        jar: &Jar,
+        incoming: Incoming<'_>,
+        options: LoginOptions,
+        now: UnixTime,
+    ) -> Step<Verdict> {
+        let return_to = browser.return_to(options.return_to.as_deref().unwrap_or_default());
+        let options = LoginOptions { return_to: Some(return_to.clone()), ..options };
         let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
         let surplus = browser.surplus_logins(jar, now);
         self.client.begin_login(options, now).map(now, move |begun| {
