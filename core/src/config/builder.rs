@@ -459,7 +459,16 @@ fn cookie_secret(text: &str) -> Result<Secret, ConfigError> {
     if bytes.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
         return Err(wrong("is one byte repeated, which is no secret"));
     }
+    if repeats(&bytes) || repeats(text.trim_end_matches('=').as_bytes()) {
+        return Err(wrong("is a few characters repeated, which is no secret"));
+    }
     Ok(Secret::new(text.trim_end_matches('=')))
+}
+
+/// Its second half, at least, says nothing that the first did not, as in `changeme` so many times.
+fn repeats(text: &[u8]) -> bool {
+    let shifted_by = |period: usize| text.iter().zip(text.iter().skip(period));
+    (1..=text.len() / 2).any(|period| shifted_by(period).all(|(one, other)| one == other))
 }
 
 /// Settings as variables: `OIDC_` and the name in upper case.
