@@ -159,8 +159,8 @@ fn expired(ago: UnixTime) -> SignedIn {
 
 /// A second reading of a `Cookie` header.
 fn own(header: &[u8]) -> Vec<(&str, &str)> {
-    let pairs = std::str::from_utf8(header).unwrap_or_default().split(';');
-    let pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
+    let texts = header.split(|byte| *byte == b';').filter_map(|pair| std::str::from_utf8(pair).ok());
+    let pairs = texts.filter_map(|pair| pair.trim().split_once('='));
     let own =
         pairs.filter(|(name, value)| name.starts_with("__Host-oidc-") && name.len() + value.len() <= 4096);
     own.take(32).collect()
