@@ -116,6 +116,9 @@ impl Answer {
     }
 
     pub(super) fn cookies(mut self, cookies: Vec<HeaderValue>) -> Self {
+        if !cookies.is_empty() {
+            self.headers.push((VARY, HeaderValue::from_static("cookie")));
+        }
         self.headers.extend(cookies.into_iter().map(|cookie| (SET_COOKIE, cookie)));
         self
     }
