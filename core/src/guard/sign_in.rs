@@ -83,7 +83,10 @@ impl Guard {
         let return_to = browser.return_to(options.return_to.as_deref().unwrap_or_default());
         let options = LoginOptions { return_to: Some(return_to.clone()), ..options };
         let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
-        let surplus = browser.surplus_logins(jar, now);
+        let mut surplus = browser.surplus_logins(jar, now);
+        if self.seated(&browser, jar, now).is_none() {
+            surplus.extend(browser.clear(jar.stale_parts(&browser.cookies.session(), 0)));
+        }
         self.client.begin_login(options, now).map(now, move |begun| {
             let cookie = |login: &LoginState| this.login_cookie(&browser, login, now);
             match begun.and_then(|redirect| cookie(&redirect.login).map(|cookie| (redirect.url, cookie))) {
