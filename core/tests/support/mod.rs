@@ -219,9 +219,13 @@ impl Ask {
         form.header("content-type", "application/x-www-form-urlencoded")
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.raw_header(name, value.as_bytes())
+    }
+
+    pub fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
         let name: HeaderName = name.parse().unwrap();
-        self.headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self.headers.append(name, HeaderValue::from_bytes(value).unwrap());
         self
     }
 
