@@ -16,7 +16,7 @@ use crate::error::{CallbackError, Error, ProviderError, TokenError, UsageError};
 use crate::exchange::{self, Sent, TokenResponse};
 use crate::jose::{Claims, KeySet, Verifier};
 use crate::login::{self, Callback, LoginOptions, LoginState, Redirect};
-use crate::logout;
+use crate::logout::EndSession;
 use crate::once::UsedOnce;
 use crate::remember::Remembered;
 use crate::secret::Secret;
@@ -369,10 +369,21 @@ impl Client {
     ) -> Step<Result<Option<url::Url>, Error>> {
         let (this, id_token, state) = (self.clone(), id_token.cloned(), state.to_owned());
         self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, _| {
-            let url = this.registration().map_err(Error::from).and_then(|registration| {
-                logout::end_session_url(&metadata, registration, id_token.as_ref(), &state)
-            });
-            Step::Done(url)
+            let request = this
+                .registration()
+                .map_err(Error::from)
+                .and_then(|registration| EndSession::new(&metadata, registration, id_token.as_ref(), &state));
+            Step::Done(request)
+        self.end_session(id_token, state, now).map(now, |request| Ok(request?.as_ref().map(EndSession::url)))
+    }
+
+    /// The same as parts.
+    pub(crate) fn end_session(
+        &self,
+        id_token: Option<&Secret>,
+        state: &str,
+        now: UnixTime,
+    ) -> Step<Result<Option<EndSession>, Error>> {
         })
     }
 }

@@ -8,24 +8,44 @@ use crate::discovery::Metadata;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Where to send the browser, if the provider has a place for it.
-pub(crate) fn end_session_url(
-    metadata: &Metadata,
-    registration: &Registration,
-    id_token: Option<&Secret>,
-    state: &str,
-) -> Result<Option<Url>, Error> {
-    let Some(mut url) = metadata.end_session_endpoint.optional()?.cloned() else { return Ok(None) };
-    let mut query = url.query_pairs_mut();
-    if let Some(id_token) = id_token {
-        query.append_pair("id_token_hint", id_token.expose());
+/// The longest address that every browser, proxy and server on its way takes, in bytes.
+const MAX_ADDRESS: usize = 2_000;
+
+/// What is asked of the provider, and where.
+pub(crate) struct EndSession {
+    pub(crate) endpoint: Url,
+    pub(crate) parameters: Vec<(&'static str, String)>,
+}
+
+impl EndSession {
+    /// `None` if the provider has no place for it.
+    pub(crate) fn new(
+        metadata: &Metadata,
+        registration: &Registration,
+        id_token: Option<&Secret>,
+        state: &str,
+    ) -> Result<Option<Self>, Error> {
+        let Some(endpoint) = metadata.end_session_endpoint.optional()?.cloned() else { return Ok(None) };
+        let hint = id_token.map(|id_token| ("id_token_hint", id_token.expose().to_owned()));
+        let parameters = hint.into_iter().chain([
+            ("client_id", registration.client_id.clone()),
+            ("post_logout_redirect_uri", post_logout_redirect_uri(registration)),
+            ("state", state.to_owned()),
+        ]);
+        Ok(Some(Self { endpoint, parameters: parameters.collect() }))
     }
-    query
-        .append_pair("client_id", &registration.client_id)
-        .append_pair("post_logout_redirect_uri", &post_logout_redirect_uri(registration))
-        .append_pair("state", state);
-    drop(query);
-    Ok(Some(url))
+
+    /// By GET.
+    pub(crate) fn url(&self) -> Url {
+        let mut url = self.endpoint.clone();
+        url.query_pairs_mut().extend_pairs(&self.parameters);
+        url
+    }
+
+    /// By GET, unless the ID token makes the address too long. The provider then must take a POST.
+    pub(crate) fn short_url(&self) -> Option<Url> {
+        Some(self.url()).filter(|url| url.as_str().len() <= MAX_ADDRESS)
+    }
 }
 
 /// `/logged-out` on the origin of the redirect URI.

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::{Incoming, LOGIN, Verdict};
 use crate::bearer;
 use crate::error::{Error, RequestError};
-use crate::page::{Page, explain};
+use crate::page::{Onward, Page, explain};
 
 /// An answer in the making. None is ever stored by a cache.
 pub(super) struct Answer {
@@ -63,6 +63,12 @@ impl Answer {
     /// A refusal of credentials: JSON unless a person reads it.
     pub(super) fn refusal(incoming: &Incoming<'_>, error: &Error) -> Self {
         Self::refusal_as(Shape::of(incoming), error)
+    }
+
+    /// A page that goes on by itself, by the one script that may run in it.
+    pub(super) fn onward(page: &Onward<'_>) -> Self {
+        Self::new(StatusCode::OK, "text/html; charset=utf-8", page.html())
+            .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(Onward::POLICY))
     }
 
     pub(super) fn refusal_as(shape: Shape, error: &Error) -> Self {

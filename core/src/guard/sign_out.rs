@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode};
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use super::answer::{Answer, Shape};
 use super::{Browser, Guard, Incoming, LOGGED_OUT, Verdict};
 use crate::cookie::Purpose;
 use crate::entropy;
 use crate::error::RequestError;
-use crate::page::Page;
+use crate::logout::EndSession;
+use crate::page::{Onward, Page};
 use crate::step::Step;
 use crate::time::UnixTime;
 use crate::token::equal;
@@ -42,9 +43,9 @@ impl Guard {
             return Step::Done(Answer::redirect(LOGGED_OUT).cookies(ended).into());
         };
         let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
-        let url = self.client.logout_url(Some(seated.session.id_token()), &state, now);
-        url.map(now, move |url| match url {
-            Ok(Some(url)) => this.leave(&browser, &url, &state, ended, shape, now).into(),
+        let request = self.client.end_session(Some(seated.session.id_token()), &state, now);
+        request.map(now, move |request| match request {
+            Ok(Some(request)) => this.leave(&browser, &request, &state, ended, shape, now).into(),
             Ok(None) => Answer::redirect(LOGGED_OUT).cookies(ended).into(),
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "signed out here, but not at the provider");
@@ -57,7 +58,7 @@ impl Guard {
     fn leave(
         &self,
         browser: &Browser,
-        url: &Url,
+        request: &EndSession,
         state: &str,
         mut cookies: Vec<HeaderValue>,
         shape: Shape,
@@ -70,7 +71,7 @@ impl Guard {
         match cookie {
             Ok(cookie) => {
                 cookies.push(cookie);
-                Answer::redirect(url.as_str()).cookies(cookies)
+                onward(request).cookies(cookies)
             }
             Err(error) => Answer::failure_as(shape, &error, "/").cookies(cookies),
         }
@@ -101,6 +102,19 @@ impl Guard {
         let title = if text.contains("still") { "Still signed in" } else { "Signed out" };
         let page = Page { title, text, link: ("/", "home", "Back to the start"), code: None };
         Answer::page(StatusCode::OK, &page).cookies(browser.clear([name])).into()
+    }
+}
+
+fn onward(request: &EndSession) -> Answer {
+    match request.short_url() {
+        Some(url) => Answer::redirect(url.as_str()),
+        None => Answer::onward(&Onward {
+            title: "You are signed out here",
+            text: "The sign-in service still has to end your session there.",
+            label: "Sign out there too",
+            action: request.endpoint.as_str(),
+            fields: &request.parameters,
+        }),
     }
 }
 
