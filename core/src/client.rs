@@ -1,5 +1,6 @@
 //! The client: one method for each operation of the protocol.
 
+mod ended;
 mod judge;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use crate::login::{self, Callback, LoginOptions, LoginState, Redirect};
 use crate::logout::EndSession;
 use crate::once::UsedOnce;
 use crate::remember::Remembered;
+use crate::revoked::Revoked;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step, StoreAnswer, StoreOp};
@@ -46,6 +48,8 @@ struct Inner {
     static_keys: Option<Arc<KeySet>>,
     used_logins: Mutex<UsedOnce>,
     used_tokens: Mutex<UsedOnce>,
+    used_logouts: Mutex<UsedOnce>,
+    revoked: Mutex<Revoked>,
     remembered: Option<Remembered>,
 }
 
@@ -69,7 +73,7 @@ impl Client {
             Shared::new(Cached::empty(Purpose::Discovery.name(), config.lifetimes, jitter(&*entropy)));
         let keys = Shared::new(Cached::empty(Purpose::Keys.name(), config.lifetimes, jitter(&*entropy)));
         let static_keys = static_keys.map(Arc::new);
-        let (used_logins, used_tokens) = Default::default();
+        let (used_logins, used_tokens, used_logouts, revoked) = Default::default();
         let remembered = config.remember.map(|limits| Remembered::new(limits, seed(&*entropy)));
         let inner = Inner {
             config,
@@ -80,6 +84,8 @@ impl Client {
             static_keys,
             used_logins,
             used_tokens,
+            used_logouts,
+            revoked,
             remembered,
         };
         Self { inner: Arc::new(inner) }
@@ -367,13 +373,6 @@ impl Client {
         state: &str,
         now: UnixTime,
     ) -> Step<Result<Option<url::Url>, Error>> {
-        let (this, id_token, state) = (self.clone(), id_token.cloned(), state.to_owned());
-        self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, _| {
-            let request = this
-                .registration()
-                .map_err(Error::from)
-                .and_then(|registration| EndSession::new(&metadata, registration, id_token.as_ref(), &state));
-            Step::Done(request)
         self.end_session(id_token, state, now).map(now, |request| Ok(request?.as_ref().map(EndSession::url)))
     }
 
@@ -384,6 +383,13 @@ impl Client {
         state: &str,
         now: UnixTime,
     ) -> Step<Result<Option<EndSession>, Error>> {
+        let (this, id_token, state) = (self.clone(), id_token.cloned(), state.to_owned());
+        self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, _| {
+            let request = this
+                .registration()
+                .map_err(Error::from)
+                .and_then(|registration| EndSession::new(&metadata, registration, id_token.as_ref(), &state));
+            Step::Done(request)
         })
     }
 }

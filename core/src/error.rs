@@ -66,7 +66,7 @@ impl Error {
     /// | `provider_insecure`, `provider_unsupported` | its metadata cannot be used |
     /// | `token_type`, `id_token_missing` | the token response is not one of OpenID Connect |
     /// | `subject_mismatch` | userinfo speaks of somebody else |
-    /// | `no_credentials`, `invalid_request` | the request's credentials are absent or ambiguous |
+    /// | `no_credentials`, `invalid_request` | the request's credentials, or a parameter, are absent or ambiguous |
     /// | `insufficient_scope` | the token is good, but not for this |
     /// | `origin_mismatch` | a request that changes something came from another origin |
     /// | `method_not_allowed`, `unsupported_media_type`, `body_too_large` | the request's form is wrong |
@@ -107,7 +107,10 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Token(TokenError::KeysUnavailable { retry_after }) => Some(*retry_after),
+            Self::Token(TokenError::KeysUnavailable { retry_after })
+            | Self::Request(RequestError::LogoutToken(TokenError::KeysUnavailable { retry_after })) => {
+                Some(*retry_after)
+            }
             Self::Provider(error) => error.retry_after(),
             Self::Store => Some(Duration::from_secs(1)),
             _ => None,

@@ -3,6 +3,8 @@
 //! A web server's adapter fills [`Incoming`], carries the steps out, and writes the answer; it decides nothing.
 
 mod answer;
+mod back_channel;
+mod front_channel;
 mod sign_in;
 mod sign_out;
 
@@ -10,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::client::Client;
 use crate::config::ResponseMode;
@@ -26,6 +28,7 @@ use crate::time::UnixTime;
 use crate::{bearer, wire};
 
 use answer::Answer;
+use back_channel::MAX_LOGOUT_FORM;
 
 /// Where a sign-in starts.
 const LOGIN: &str = "/login";
@@ -34,9 +37,12 @@ const LOGOUT: &str = "/logout";
 /// Where the provider sends the browser after a sign-out.
 pub(crate) const LOGGED_OUT: &str = "/logged-out";
 
-/// The paths of the guard itself, beside the callback's; the last two are for sign-outs that the provider starts.
-pub(crate) const OWN_PATHS: [&str; 5] =
-    [LOGIN, LOGOUT, LOGGED_OUT, "/frontchannel-logout", "/backchannel-logout"];
+/// Where the provider ends sessions, by way of the browser and by itself.
+const FRONT_CHANNEL: &str = "/frontchannel-logout";
+const BACK_CHANNEL: &str = "/backchannel-logout";
+
+/// The paths of the guard itself, beside the callback's.
+pub(crate) const OWN_PATHS: [&str; 5] = [LOGIN, LOGOUT, LOGGED_OUT, FRONT_CHANNEL, BACK_CHANNEL];
 
 /// Decides about requests. A clone is cheap.
 #[derive(Clone)]
@@ -204,11 +210,14 @@ impl Guard {
     /// to be refused there. `None`: the body is the application's.
     #[must_use]
     pub fn body_limit(&self, incoming: &Incoming<'_>) -> Option<usize> {
-        let callback = self.browser.as_ref().is_some_and(|browser| browser.callback_path == incoming.path());
-        (callback && incoming.method == Method::POST).then_some(MAX_CALLBACK_FORM)
+        let browser = self.browser.as_ref().filter(|_| incoming.method == Method::POST)?;
+        match incoming.path() {
+            BACK_CHANNEL => Some(MAX_LOGOUT_FORM),
+            path => (path == browser.callback_path).then_some(MAX_CALLBACK_FORM),
+        }
     }
 
-    /// Answers what is the guard's own (sign-in, callback, sign-out) and bad credentials; lets all else through, with the
+    /// Answers what is the guard's own (sign-in, callback, sign-out from either side) and bad credentials; lets all else through, with the
     /// identity of whoever presented one.
     pub fn check(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
         match &self.browser {
@@ -218,6 +227,8 @@ impl Guard {
                 path if path == browser.callback_path => self.finish_sign_in(browser, incoming, now),
                 LOGOUT => self.sign_out(browser, incoming, now),
                 LOGGED_OUT => Step::Done(self.signed_out(browser, incoming, now)),
+                FRONT_CHANNEL => Step::Done(self.end_by_front_channel(browser, &incoming, now)),
+                BACK_CHANNEL => self.end_by_back_channel(&incoming, now),
                 _ => self.admit(incoming, false, now),
             },
         }
@@ -287,20 +298,27 @@ impl Guard {
             None if required && self.may_redirect(&incoming) => {
                 self.send_to_provider(browser, &jar, incoming, incoming.target, now)
             }
-            None => {
-                let stale = browser.clear(jar.stale_parts(&browser.cookies.session(), 0));
-                Step::Done(without_identity(&incoming, required, stale))
-            }
+            None => Step::Done(without_identity(&incoming, required, browser.clear_session(&jar))),
         }
     }
 
-    /// The session of a request. Two different ones that both open are none: one of them was planted.
+    /// The session of a request. Two different ones that both open are none: one of them was planted. One that the
+    /// provider has ended is none either.
     fn seated(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Option<Seated> {
         let values = jar.joined(&browser.cookies.session());
         let mut opened = values.iter().filter_map(|value| browser.seals.open(Purpose::Session, value, now));
         let (Some(only), None) = (opened.next(), opened.next()) else { return None };
-        let session = Session::from_record(&only.payload, only.expires_at)?;
+        let session = Session::from_record(&only.payload, only.expires_at)
+            .filter(|session| !self.client.has_ended(session))?;
         Some(Seated { session, expires_at: only.expires_at, by_old_key: only.by_old_key })
+    }
+
+    /// Removal of a session's cookies if they hold none that lives.
+    fn dead_session(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Vec<HeaderValue> {
+        match self.seated(browser, jar, now) {
+            Some(_) => Vec::new(),
+            None => browser.clear_session(jar),
+        }
     }
 
     /// Admits a session, and renews its cookie when an eighth of its idle time has gone.
@@ -332,6 +350,15 @@ impl Guard {
                 .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*")),
         };
         !api && !script && page
+    }
+}
+
+/// The value of a parameter that must stand exactly once.
+fn only_value(text: &[u8], wanted: &'static str) -> Result<String, RequestError> {
+    let mut values = form_urlencoded::parse(text).filter(|(name, _)| name == wanted);
+    match (values.next(), values.next()) {
+        (Some((_, value)), None) => Ok(value.into_owned()),
+        _ => Err(RequestError::Parameter(wanted)),
     }
 }
 
@@ -382,6 +409,10 @@ impl Browser {
         let mut set = self.cookies.set_split(&name, &sealed, expires_at.saturating_since(now))?;
         set.extend(self.clear(jar.stale_parts(&name, set.len())));
         Ok(set)
+    }
+
+    fn clear_session(&self, jar: &Jar) -> Vec<HeaderValue> {
+        self.clear(jar.stale_parts(&self.cookies.session(), 0))
     }
 
     fn clear(&self, names: impl IntoIterator<Item = String>) -> Vec<HeaderValue> {

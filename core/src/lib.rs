@@ -69,6 +69,7 @@ pub mod manual;
 mod once;
 mod page;
 mod remember;
+mod revoked;
 mod secret;
 mod session;
 mod standard_claims;

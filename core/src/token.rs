@@ -21,7 +21,7 @@ pub use unverified::Unverified;
 
 /// How long after its `iat` a logout token is taken
 /// ([Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)).
-const LOGOUT_AGE: Duration = Duration::from_secs(120);
+pub(crate) const LOGOUT_AGE: Duration = Duration::from_secs(120);
 
 /// What tokens of one kind must be. There is none without issuer and audience.
 ///

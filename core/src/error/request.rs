@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use super::Error;
+use super::{Error, TokenError};
 
 /// What is wrong with the way a request presents its credentials, or with its form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,25 +25,32 @@ pub enum RequestError {
     /// The token is good, and does not carry all of these scopes, separated by spaces
     /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     InsufficientScope(String),
+    /// A parameter of this name must stand exactly once.
+    Parameter(&'static str),
+    /// What it carries is no good logout token; that is no credential, so no `WWW-Authenticate` helps
+    /// ([Back-Channel Logout section 2.8](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse)).
+    LogoutToken(TokenError),
 }
 
 impl RequestError {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::NoCredentials => "no_credentials",
-            Self::TwoCredentials => "invalid_request",
+            Self::TwoCredentials | Self::Parameter(_) => "invalid_request",
             Self::OriginMismatch => "origin_mismatch",
             Self::Method(_) => "method_not_allowed",
             Self::MediaType => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::LogoutToken(error) => error.code(),
         }
     }
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NoCredentials => StatusCode::UNAUTHORIZED,
-            Self::TwoCredentials => StatusCode::BAD_REQUEST,
+            Self::LogoutToken(TokenError::KeysUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TwoCredentials | Self::Parameter(_) | Self::LogoutToken(_) => StatusCode::BAD_REQUEST,
             Self::OriginMismatch | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -61,6 +68,8 @@ impl fmt::Display for RequestError {
             Self::Method(allowed) => write!(f, "only {allowed} here"),
             Self::MediaType => f.write_str("not an application/x-www-form-urlencoded form"),
             Self::BodyTooLarge(limit) => write!(f, "the body is over {limit} bytes"),
+            Self::Parameter(name) => write!(f, "parameter `{name}` must stand exactly once"),
+            Self::LogoutToken(error) => write!(f, "logout token: {error}"),
             Self::InsufficientScope(required) => write!(f, "the token lacks a scope of {required:?}"),
         }
     }

@@ -117,6 +117,13 @@ fn of_callers() -> Vec<(Error, &'static str, u16)> {
         (RequestError::MediaType.into(), "form", 415),
         (RequestError::BodyTooLarge(65_536).into(), "65536 bytes", 413),
         (RequestError::InsufficientScope("read write".into()).into(), "\"read write\"", 403),
+        (RequestError::Parameter("sid").into(), "`sid` must stand exactly once", 400),
+        (RequestError::LogoutToken(TokenError::Expired).into(), "logout token: expired", 400),
+        (
+            RequestError::LogoutToken(TokenError::KeysUnavailable { retry_after: wait() }).into(),
+            "logout token: no usable keys",
+            503,
+        ),
         (UsageError::ReservedParameter("state".into()).into(), "\"state\"", 500),
         (UsageError::NoEndpoint("userinfo_endpoint").into(), "no userinfo_endpoint", 500),
         (UsageError::NoClient.into(), "resource server only", 500),

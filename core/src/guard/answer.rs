@@ -45,6 +45,11 @@ impl Answer {
         Self { status, headers, body: body.into_bytes() }
     }
 
+    /// Done, and nothing to say.
+    pub(super) fn empty() -> Self {
+        Self::new(StatusCode::OK, "text/plain; charset=utf-8", String::new())
+    }
+
     /// See other: a GET from here on ([RFC 9110 section 15.4.4](https://www.rfc-editor.org/rfc/rfc9110#section-15.4.4)).
     pub(super) fn redirect(location: &str) -> Self {
         let answer = Self::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", String::new());
@@ -60,15 +65,15 @@ impl Answer {
             .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
     }
 
-    /// A refusal of credentials: JSON unless a person reads it.
-    pub(super) fn refusal(incoming: &Incoming<'_>, error: &Error) -> Self {
-        Self::refusal_as(Shape::of(incoming), error)
-    }
-
     /// A page that goes on by itself, by the one script that may run in it.
     pub(super) fn onward(page: &Onward<'_>) -> Self {
         Self::new(StatusCode::OK, "text/html; charset=utf-8", page.html())
             .header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(Onward::POLICY))
+    }
+
+    /// A refusal of credentials: JSON unless a person reads it.
+    pub(super) fn refusal(incoming: &Incoming<'_>, error: &Error) -> Self {
+        Self::refusal_as(Shape::of(incoming), error)
     }
 
     pub(super) fn refusal_as(shape: Shape, error: &Error) -> Self {

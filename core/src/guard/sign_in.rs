@@ -84,9 +84,7 @@ impl Guard {
         let options = LoginOptions { return_to: Some(return_to.clone()), ..options };
         let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
         let mut surplus = browser.surplus_logins(jar, now);
-        if self.seated(&browser, jar, now).is_none() {
-            surplus.extend(browser.clear(jar.stale_parts(&browser.cookies.session(), 0)));
-        }
+        surplus.extend(self.dead_session(&browser, jar, now));
         self.client.begin_login(options, now).map(now, move |begun| {
             let cookie = |login: &LoginState| this.login_cookie(&browser, login, now);
             match begun.and_then(|redirect| cookie(&redirect.login).map(|cookie| (redirect.url, cookie))) {

@@ -38,7 +38,7 @@ impl Guard {
             Err(error) => return Step::Done(Answer::failure(&incoming, &error, "/").into()),
         };
         let jar = browser.cookies_of(&incoming);
-        let ended = browser.clear(jar.stale_parts(&browser.cookies.session(), 0));
+        let ended = browser.clear_session(&jar);
         let Some(seated) = self.seated(browser, &jar, now) else {
             return Step::Done(Answer::redirect(LOGGED_OUT).cookies(ended).into());
         };

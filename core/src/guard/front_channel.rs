@@ -1,0 +1,56 @@
+//! Sign-outs that the provider sends by way of the browser, which loads an address of ours in a frame
+//! ([Front-Channel Logout](https://openid.net/specs/openid-connect-frontchannel-1_0.html#RPLogout)).
+//!
+//! In a frame of another site the session's cookie does not come along, so the session's name at the provider has to do.
+//! Whoever knows it may end that session, and nothing else.
+
+use http::header::CONTENT_SECURITY_POLICY;
+use http::{HeaderValue, Method};
+use url::Url;
+
+use super::answer::{Answer, Shape};
+use super::{Browser, Guard, Incoming, Verdict, only_value};
+use crate::error::{CallbackError, Error, RequestError};
+use crate::time::UnixTime;
+
+impl Guard {
+    /// Ends the session of this name. The answer is empty, and only the provider may frame it.
+    pub(super) fn end_by_front_channel(
+        &self,
+        browser: &Browser,
+        incoming: &Incoming<'_>,
+        now: UnixTime,
+    ) -> Verdict {
+        let issuer = self.client.config().issuer();
+        let answer = match named_session(incoming, issuer) {
+            Ok(sid) => {
+                self.client.end_by_browser(&sid, now);
+                Answer::empty().cookies(self.dead_session(browser, &browser.cookies_of(incoming), now))
+            }
+            Err(error) => Answer::failure_as(Shape::Json, &error, "/"),
+        };
+        answer.header(CONTENT_SECURITY_POLICY, framed_by(issuer)).into()
+    }
+}
+
+/// `sid` of this issuer. Both are optional in the standard; without them only a cookie could tell whose session is meant,
+/// and any page could then sign people out.
+fn named_session(incoming: &Incoming<'_>, issuer: &str) -> Result<String, Error> {
+    if incoming.method != Method::GET {
+        return Err(RequestError::Method("GET").into());
+    }
+    let query = incoming.query().as_bytes();
+    if only_value(query, "iss")? != issuer {
+        return Err(CallbackError::IssuerMismatch.into());
+    }
+    Ok(only_value(query, "sid")?)
+}
+
+fn framed_by(issuer: &str) -> HeaderValue {
+    let origin = Url::parse(issuer).map(|issuer| issuer.origin().ascii_serialization());
+    let policy = format!(
+        "default-src 'none'; base-uri 'none'; frame-ancestors {}",
+        origin.as_deref().unwrap_or("'none'")
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("frame-ancestors 'none'"))
+}

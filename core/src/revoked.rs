@@ -1,0 +1,195 @@
+//! Sessions that the provider has ended. Sessions live in cookies, so an end is remembered here, in this process, until no
+//! cookie that it concerns would open anyway.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::jose::Claims;
+use crate::login::short_hash;
+use crate::session::Session;
+use crate::time::UnixTime;
+
+/// What has ended, and when.
+#[derive(Default)]
+pub(crate) struct Revoked {
+    /// By logout tokens. Their times are the provider's, as those of ID tokens are.
+    by_token: Endings,
+    /// By way of browsers, which anybody can send here: what they name must not crowd out what is proven. Their times are
+    /// ours.
+    by_browser: Endings,
+}
+
+impl Revoked {
+    /// Ends what a logout token names: one session if it says which, else all of the person's
+    /// ([Back-Channel Logout section 2.7](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCActions)).
+    pub(crate) fn end_by_token(&mut self, claims: &Claims, until: UnixTime, now: UnixTime) {
+        let (iss, sub) = (claims.iss(), claims.sub());
+        let of_person = |kind| sub.map(|sub| name(iss, kind, sub));
+        let names = match claims.get::<String>("sid") {
+            Some(sid) => [Some(name(iss, SESSION, &sid)), of_person(UNNAMED_SESSIONS)],
+            None => [of_person(PERSON), None],
+        };
+        let at = claims.issued_at().unwrap_or(now);
+        for name in names.into_iter().flatten() {
+            self.by_token.note(name, Ending { at, until }, now);
+        }
+    }
+
+    /// Ends one session, by its name at the provider.
+    pub(crate) fn end_by_browser(&mut self, iss: &str, sid: &str, until: UnixTime, now: UnixTime) {
+        self.by_browser.note(name(iss, SESSION, sid), Ending { at: now, until }, now);
+    }
+
+    /// Whether this session began no later than a sign-out that concerns it.
+    pub(crate) fn has_ended(&self, session: &Session) -> bool {
+        let issued = session.claims().issued_at().unwrap_or(session.started());
+        self.by_token.concern(session, issued) || self.by_browser.concern(session, session.started())
+    }
+}
+
+/// What is remembered of a sign-out.
+#[derive(Clone, Copy)]
+struct Ending {
+    /// What began later lives.
+    at: UnixTime,
+    until: UnixTime,
+}
+
+/// Sign-outs by what they end; bounded.
+#[derive(Default)]
+struct Endings {
+    by_name: HashMap<String, Ending>,
+    by_until: BTreeSet<(UnixTime, String)>,
+    /// Something had to be forgotten too early, and has been complained about.
+    overflowing: bool,
+}
+
+impl Endings {
+    /// The most remembered.
+    const MOST: usize = 65_536;
+
+    fn note(&mut self, name: String, ending: Ending, now: UnixTime) {
+        while self.by_until.first().is_some_and(|(until, _)| *until <= now) {
+            self.forget_first();
+        }
+        let ending = match self.by_name.remove(&name) {
+            Some(known) => {
+                self.by_until.remove(&(known.until, name.clone()));
+                Ending { at: known.at.max(ending.at), until: known.until.max(ending.until) }
+            }
+            None => ending,
+        };
+        self.make_room();
+        self.by_until.insert((ending.until, name.clone()));
+        self.by_name.insert(name, ending);
+    }
+
+    /// The oldest gives way. The log is told once, not by everybody who fills this up.
+    fn make_room(&mut self) {
+        let full = self.by_name.len() >= Self::MOST;
+        if full {
+            self.forget_first();
+        }
+        if full && !self.overflowing {
+            tracing::warn!(
+                most = Self::MOST,
+                "too many sign-outs to remember: the oldest sessions may live on"
+            );
+        }
+        self.overflowing = full;
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, name)) = self.by_until.pop_first() {
+            self.by_name.remove(&name);
+        }
+    }
+
+    fn concern(&self, session: &Session, began: UnixTime) -> bool {
+        let ended = |name: &String| self.by_name.get(name).is_some_and(|ending| began <= ending.at);
+        !self.by_name.is_empty() && names_of(session).iter().any(ended)
+    }
+}
+
+/// What may be named: a session at the provider, all sessions of a person, and those of them of which the provider did not
+/// say which they are. Those end with any of the person's: it may be theirs.
+const SESSION: &str = "sid";
+const PERSON: &str = "sub";
+const UNNAMED_SESSIONS: &str = "sub without sid";
+
+/// By which names a session can be ended.
+fn names_of(session: &Session) -> [String; 2] {
+    let (iss, sub) = (session.claims().iss(), session.sub());
+    let own = match session.claims().get::<String>("sid") {
+        Some(sid) => name(iss, SESSION, &sid),
+        None => name(iss, UNNAMED_SESSIONS, sub),
+    };
+    [own, name(iss, PERSON, sub)]
+}
+
+/// Of a fixed length, whatever the provider or a stranger wrote.
+fn name(iss: &str, kind: &str, value: &str) -> String {
+    short_hash(&format!("{iss}\n{kind}\n{value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNTIL: UnixTime = UnixTime::from_secs(1_000);
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::from_secs(seconds)
+    }
+
+    fn ending(until: UnixTime) -> Ending {
+        Ending { at: at(1), until }
+    }
+
+    #[test]
+    fn l12_a_sign_out_is_remembered_until_its_end_and_no_longer() {
+        let mut endings = Endings::default();
+        endings.note("a".into(), ending(UNTIL), at(1));
+        endings.note("b".into(), ending(at(2_000)), at(999));
+        assert_eq!((endings.by_name.len(), endings.by_until.len()), (2, 2));
+        endings.note("c".into(), ending(at(2_000)), UNTIL);
+        assert!(!endings.by_name.contains_key("a"), "nothing that it concerns lives");
+        assert_eq!((endings.by_name.len(), endings.by_until.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_second_sign_out_lengthens_the_first_and_never_shortens_it() {
+        let mut endings = Endings::default();
+        endings.note("a".into(), Ending { at: at(9), until: UNTIL }, at(1));
+        endings.note("a".into(), Ending { at: at(5), until: at(500) }, at(2));
+        let known = endings.by_name["a"];
+        assert_eq!((known.at, known.until, endings.by_until.len()), (at(9), UNTIL, 1));
+        endings.note("a".into(), Ending { at: at(20), until: at(2_000) }, at(3));
+        let known = endings.by_name["a"];
+        assert_eq!((known.at, known.until, endings.by_until.len()), (at(20), at(2_000), 1));
+    }
+
+    #[test]
+    fn l12_memory_is_bounded_and_the_oldest_gives_way() {
+        let mut endings = Endings::default();
+        for number in 0..Endings::MOST as u64 {
+            endings.note(number.to_string(), ending(at(10_000 + number)), at(1));
+        }
+        assert!(!endings.overflowing && endings.by_name.contains_key("0"));
+        endings.note("one more".into(), ending(at(900_000)), at(1));
+        assert!(endings.overflowing && !endings.by_name.contains_key("0"), "the oldest is forgotten");
+        assert!(endings.by_name.contains_key("1") && endings.by_name.contains_key("one more"));
+        assert_eq!((endings.by_name.len(), endings.by_until.len()), (Endings::MOST, Endings::MOST));
+        endings.note("later".into(), ending(at(900_000)), at(800_000));
+        assert_eq!((endings.by_name.len(), endings.overflowing), (2, false));
+    }
+
+    #[test]
+    fn a_name_is_of_one_kind_and_one_issuer() {
+        let mut names = vec![name("https://a", SESSION, "x"), name("https://b", SESSION, "x")];
+        names.extend([name("https://a", PERSON, "x"), name("https://a", UNNAMED_SESSIONS, "x")]);
+        assert!(names.iter().all(|name| name.len() == 16));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 4);
+    }
+}
