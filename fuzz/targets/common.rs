@@ -77,6 +77,15 @@ pub(crate) fn access_token(issuer: &str, kid: &str, now: UnixTime) -> String {
     token(format!(r#"{{"alg":"RS256","typ":"at+jwt","kid":"{kid}"}}"#).as_bytes(), payload.as_bytes())
 }
 
+/// A logout token of this key, for all of Ada's sessions.
+pub(crate) fn logout_token(issuer: &str, now: UnixTime) -> String {
+    let (iat, exp) = (now.as_secs(), now.as_secs() + 120);
+    let payload = format!(
+        r#"{{"iss":"{issuer}","sub":"ada","aud":"{CLIENT}","iat":{iat},"exp":{exp},"jti":"l-1","events":{{"http://schemas.openid.net/event/backchannel-logout":{{}}}}}}"#
+    );
+    token(br#"{"alg":"RS256","typ":"logout+jwt","kid":"fuzz"}"#, payload.as_bytes())
+}
+
 pub(crate) fn answer(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> FetchResult {
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);

@@ -3,8 +3,8 @@
 //! The first line is method and target; before them, `!` asks for an identity and `?` for a scope as well. Header lines
 //! follow, and after an empty line the body. A header `provider` tells what the provider does: `down`, `junk`, `empty` or
 //! `error`. In headers, body and target `$S` stands for a sealed session, `$N` and `$L` for name and value of a sign-in's
-//! cookie, `$Q` for its `state`, `$B` for a good bearer token, `$K` for one of an unknown key, and `$C` for a text that no
-//! answer may show.
+//! cookie, `$Q` for its `state`, `$B` for a good bearer token, `$K` for one of an unknown key, `$O` for a logout token, and
+//! `$C` for a text that no answer may show.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use oidc_core::{Config, Guard, Identity, Incoming, Verdict};
 
 use crate::common::{
     CLIENT, ISSUER, NOW, ORIGIN, Raw, SignedIn, access_token, answer, client, config, documents, id_token,
-    json, run, sign_in,
+    json, logout_token, run, sign_in,
 };
 
 static TRIAL: LazyLock<Trial> = LazyLock::new(Trial::new);
@@ -33,7 +33,8 @@ struct Trial {
     config: Config,
     signed_in: SignedIn,
     token: String,
-    stand_ins: [(u8, String); 7],
+    logout_token: String,
+    stand_ins: [(u8, String); 8],
 }
 
 impl Trial {
@@ -41,6 +42,7 @@ impl Trial {
         let config = config().build().expect("the settings are right");
         let signed_in = sign_in(&Guard::new(client(&config)).expect("there is a cookie secret"), NOW);
         let token = access_token(ISSUER, "fuzz", NOW);
+        let logout_token = logout_token(ISSUER, NOW);
         let (name, value) = signed_in.login.clone();
         let stand_ins = [
             (b'S', format!("1~{}", signed_in.session)),
@@ -49,9 +51,10 @@ impl Trial {
             (b'Q', signed_in.state.clone()),
             (b'B', token.clone()),
             (b'K', access_token(ISSUER, "none", NOW)),
+            (b'O', logout_token.clone()),
             (b'C', CANARY.to_owned()),
         ];
-        Self { config, signed_in, token, stand_ins }
+        Self { config, signed_in, token, logout_token, stand_ins }
     }
 
     fn expanded(&self, text: &[u8]) -> Vec<u8> {
@@ -93,6 +96,9 @@ impl Trial {
                 self.admitted(&request, identity.as_ref())
             }
             Verdict::Reply { status, headers, body } => {
+                if status == StatusCode::OK && request.path() == "/backchannel-logout" {
+                    assert!(request.shows(&self.logout_token), "nobody has said that anything ends");
+                }
                 answered(&request, status, &headers, &String::from_utf8(body).expect("a body is text"));
                 false
             }
@@ -238,6 +244,12 @@ impl Request {
         }
         let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
         Self { mode, method, target: target.to_owned(), headers, body }
+    }
+
+    /// As it is, or percent-encoded.
+    fn shows(&self, token: &str) -> bool {
+        let form = self.body.as_deref().unwrap_or_default();
+        url::form_urlencoded::parse(form).any(|(name, value)| name == "logout_token" && value == token)
     }
 
     fn path(&self) -> &str {
