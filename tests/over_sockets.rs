@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use oidc_dev_provider::{AccessTokenRequest, Delivery, DevProvider, Endpoint, Fault, Running};
+use oidc_dev_provider::{AccessTokenRequest, Delivery, DevClient, DevProvider, Endpoint, Fault, Running};
 use serde_json::json;
 use url::Url;
 
@@ -32,6 +32,10 @@ impl Answer {
         let json: Option<serde_json::Value> = serde_json::from_str(&self.body).ok();
         json.and_then(|json| json["error"].as_str().map(str::to_owned)).unwrap_or_default()
     }
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 impl World {
@@ -107,8 +111,7 @@ impl World {
     }
 
     fn access_token(&self) -> String {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        self.provider.with(|provider| provider.access_token(AccessTokenRequest::default(), now))
+        self.provider.with(|provider| provider.access_token(AccessTokenRequest::default(), now()))
     }
 
     fn fault(&self, fault: Fault) {
@@ -137,6 +140,34 @@ fn a_person_signs_in_is_recognised_and_signs_out() {
     assert!(back.starts_with(&format!("{origin}/logged-out?state=")), "{} {back}", answer.status);
     assert!(world.send("GET", &back, &[], "").body.contains("ended your session there too"));
     assert_eq!(world.get("/").body, "nobody");
+}
+
+#[test]
+fn a_session_ends_by_a_logout_token_and_by_a_frame() {
+    let mut world = World::new();
+    let uri = format!("{}/backchannel-logout", world.origin);
+    world.sign_in();
+    let client = DevClient {
+        back_channel_logout_uri: Some(uri.clone()),
+        ..DevClient::confidential("demo-client", "demo-secret")
+    };
+    let calls = world.provider.with(|provider| {
+        provider.add_client(client);
+        provider.back_channel_logout(Some("ada"), None, "demo-client", now())
+    });
+    let body = format!("logout_token={}", calls[0].logout_token);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = world.send("POST", &uri, &form, &body);
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"), "{}", answer.body);
+    let answer = world.send("POST", &uri, &form, &body);
+    assert_eq!((answer.status, answer.code().as_str()), (400, "claim_invalid"), "it is good once");
+    assert_eq!(world.get("/").body, "nobody");
+    assert!(!world.has_session());
+    let issuer: String = url::form_urlencoded::byte_serialize(world.provider.issuer().as_bytes()).collect();
+    let answer = world.get(&format!("/frontchannel-logout?iss={issuer}&sid=of-nobody"));
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    let policy = answer.header("content-security-policy");
+    assert!(policy.ends_with(&format!("frame-ancestors {}", world.provider.issuer())), "{policy}");
 }
 
 #[test]
