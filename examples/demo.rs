@@ -65,6 +65,7 @@ impl Demo {
             secret: self.variable("OIDC_CLIENT_SECRET"),
             redirect_uris: named(self.redirect_uri()),
             post_logout_redirect_uris: named(self.address_of("/logged-out")),
+            back_channel_logout_uri: self.address_of("/backchannel-logout").map(String::from),
             ..DevClient::default()
         });
         let algorithms = self.variable("OIDC_ALGORITHMS").unwrap_or_default();
