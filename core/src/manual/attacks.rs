@@ -83,15 +83,34 @@
 //! | a bad token hides behind a good session | a token is judged alone, and never falls back to the session | that of the token |
 //! | text of the attacker's in an error page or a log | pages have none; logs show it cut, quoted and escaped | – |
 //!
+//! # Sign-outs by the provider
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | somebody else's word signs people out | a logout token passes all checks of tokens, and those of its kind: `events`, no `nonce`, somebody whom it names | that of the token |
+//! | an ID token or access token passes for a logout token | `events`, which no other kind carries, and `typ` | `claim_missing`, `wrong_type` |
+//! | a logout token is played again, to sign out whoever signs in anew | its `jti` is used up, it is taken for two minutes, and what began after its `iat` lives | `claim_invalid` |
+//! | a sign-in that is about to finish outlives the sign-out | an ID token issued before it makes no session that lives, by the provider's clock alone | – |
+//! | the same `sub` at another issuer | a sign-out concerns sessions of its own issuer | – |
+//! | a flood of junk costs signatures or fetches | the order of checks and the budget are those of all tokens | as above |
+//! | any page makes browsers load the front-channel address | it ends the one session whose name at the provider is given, and no cookie stands in for that name | `invalid_request` |
+//! | made-up names by the front channel crowd out what a logout token said | they are remembered apart | – |
+//! | the front-channel answer is framed, to show or steal something | it is empty, and only the provider may frame it | – |
+//!
 //! # What is not stopped
 //!
 //! - Whoever steals a bearer token can use it until it expires, and whoever steals a session cookie until the session ends:
-//!   there is no server-side list of ended sessions yet. Keep lifetimes short where that matters.
+//!   `/logout` takes the cookie from the browser that asks, and no copy of it. A copy ends when the provider then sends a
+//!   sign-out back, as it does where the back channel is registered. Keep lifetimes short where that matters.
+//! - A session that the provider has ended lives on in processes that were not told, and in all that have restarted since:
+//!   each keeps its own list. Beyond 65,536 sign-outs within a session's lifetime the oldest are forgotten, with a warning in
+//!   the log. Strangers can fill the list of the front channel; register the back channel where the provider has it.
 //! - Where ID tokens are taken as bearer tokens, which is off by default, every program that is given one for your audience
 //!   can call you with it.
 //! - Where any JWT is taken as an access token, also off by default, an ID token without `nonce`, `at_hash` and `c_hash` cannot
 //!   be told from one.
-//! - A session ends by its own lifetimes: what the provider does to the account meanwhile is not seen.
+//! - A session ends by its own lifetimes: what the provider does to the account meanwhile is not seen, unless it sends a
+//!   sign-out.
 //! - Without a store, a callback can be played again in another process, within ten minutes and by the same browser only. The
 //!   provider then refuses the code, which is good for one use.
 //! - Requests that change something in your application: `SameSite=Lax` keeps other sites' forms from carrying the session,

@@ -35,6 +35,9 @@
 //! | a sign-in | 10 minutes, 8 at a time in one browser | time for a second factor |
 //! | a callback | 8 KiB as a query, 64 KiB as a form, 32 parameters | a form can carry what a query cannot |
 //! | a return address | 2 KiB | it travels in a cookie |
+//! | a logout request | 64 KiB | as for callbacks; the token in it is bounded by itself |
+//! | sign-outs remembered | 65,536 of each channel, for the longest session | some 10 MB each at most; the oldest give way |
+//! | the address that ends a session at the provider | 2,000 bytes | beyond them the same is posted: an ID token of some kilobytes may be in it |
 //! | a session | five cookies of 4 KiB | beyond them browsers and proxies drop headers |
 //!
 //! # Fetching

@@ -67,6 +67,22 @@
 //! Give it to [`Client::begin_login`](crate::Client::begin_login), keep the [`LoginState`](crate::login::LoginState) with this browser,
 //! and give both state and callback to [`Client::finish_login`](crate::Client::finish_login).
 //!
+//! # Sign-outs by the provider
+//!
+//! The guard answers two addresses by which the provider ends sessions. They have to be registered there, on the origin of the
+//! redirect URI:
+//!
+//! | metadata of the client | value |
+//! |---|---|
+//! | `backchannel_logout_uri` | `https://app.example/backchannel-logout` |
+//! | `backchannel_logout_session_required` | `true`: a sign-out then ends one session and not all of the person's |
+//! | `frontchannel_logout_uri` | `https://app.example/frontchannel-logout` |
+//! | `frontchannel_logout_session_required` | `true`: a request without `iss` and `sid` is refused |
+//! | `post_logout_redirect_uris` | `https://app.example/logged-out` |
+//!
+//! Prefer the back channel: it needs no browser, and its tokens prove themselves. Sessions live in cookies, so what has ended
+//! is remembered by the process that is told. Where several serve one application, the request has to reach each of them.
+//!
 //! # Tests with the dev provider
 //!
 //! The provider is a function, and so is every flow: a test needs no socket, and moves the clock as it likes.
