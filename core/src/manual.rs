@@ -2,7 +2,7 @@
 //!
 //! - [`attacks`]: which attacks there are, where each is stopped, and what is not stopped.
 //! - [`defaults`]: what holds unless you say otherwise, and why.
-//! - [`recipes`]: own claims, own stores, own HTTP clients, tests with the dev provider.
+//! - [`recipes`]: own claims, own stores, own HTTP clients, sign-outs by the provider, tests with the dev provider.
 //! - [`misuse`]: mistakes that do not compile.
 //! - [`non_features`]: what is left out on purpose.
 

@@ -37,7 +37,8 @@ pub(crate) struct Onward<'a> {
 
 impl Onward<'_> {
     const SCRIPT: &'static str = "document.forms[0].submit()";
-    /// The hash is the script's; no other runs.
+    /// The hash is the script's; no other runs. Where the form may lead is not limited: browsers would hold that against the
+    /// provider's redirects, too.
     pub(crate) const POLICY: &'static str = "default-src 'none'; style-src 'unsafe-inline'; \
          script-src 'sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE='; base-uri 'none'; frame-ancestors 'none'";
 
