@@ -17,7 +17,7 @@ use oidc_core::jose::{KeySet, RustCrypto};
 use oidc_core::step::FetchResult;
 use oidc_core::token::TokenRules;
 use oidc_core::{Callback, Client, Config, LoginOptions, Secret, Session, Step};
-use oidc_dev_provider::{DevProvider, Endpoint, Fault};
+use oidc_dev_provider::{DevClient, DevProvider, Endpoint, Fault};
 use serde_json::{Value, json};
 use spy::{CLIENT_SECRET, Spy, logged};
 use support::{Ask, Browser, ISSUER, Seeded, World};
@@ -112,6 +112,39 @@ fn p01_p02_p03_no_flow_good_or_bad_shows_or_logs_a_secret() {
                 assert_eq!(spy.kinds(), ALL_KINDS.into(), "each kind has come by");
             }
         }
+    }
+}
+
+/// What the provider posts, and what it has a frame loaded with.
+#[test]
+fn p01_p02_no_sign_out_by_the_provider_shows_its_token_or_session() {
+    let (mut world, mut browser) = (World::new(), Browser::default());
+    world.provider.add_client(DevClient {
+        redirect_uris: vec!["https://rp.example/callback".into()],
+        back_channel_logout_uri: Some("https://rp.example/backchannel-logout".into()),
+        ..DevClient::confidential("web", "s3cr&t +%")
+    });
+    browser.sign_in(&mut world);
+    let sid: String = browser.open(&mut world, "/").identity.unwrap().claims().get("sid").unwrap();
+    let now = world.now.as_secs();
+    let token = world.provider.back_channel_logout(None, Some(&sid), "web", now).remove(0).logout_token;
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+    let mut shown = String::new();
+    let lines = logged(|| {
+        for token in [&token, &token, &forged] {
+            let form = Ask::form("/backchannel-logout", format!("logout_token={token}"));
+            shown.push_str(&format!("{:?}", world.ask(form)));
+        }
+        for iss in ["https://op.example", "https://evil.example"] {
+            let frame = Ask::get(&format!("/frontchannel-logout?iss={iss}&sid={sid}"));
+            shown.push_str(&format!("{:?}", world.ask(frame)));
+        }
+    });
+    assert_eq!(lines.len(), 3, "each refusal is logged: {lines:?}");
+    shown.push_str(&lines.join("\n"));
+    for secret in [signed, signature, &forged, &sid, "evil"] {
+        assert!(!spy::shows(&shown, secret), "{secret} {shown}");
     }
 }
 
