@@ -1,7 +1,8 @@
 // Requests a second of one route, with and without protection: wrk on one core, the server on another, the contenders in
 // turns. Prints a table; `--write` puts it into docs/performance.md.
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { promisify } from "node:util";
 import { start, stopAll } from "../reliability/lib/contenders.mjs";
 import { Provider } from "../reliability/lib/provider.mjs";
 import { AUDIENCE } from "../reliability/lib/tokens.mjs";
@@ -29,13 +30,15 @@ const CONTENDERS = [
   },
 ];
 
-/// Requests a second, of which each must succeed.
-function load(url, token) {
+/// Requests a second, of which there must be some, and each must succeed. The provider lives in this process, so it must
+/// not be blocked meanwhile.
+async function load(url, token) {
   const headers = ["-H", `authorization: Bearer ${token}`];
   const [program, ...args] = on(1, "wrk", "-t1", `-c${CONNECTIONS}`, `-d${SECONDS}s`, ...headers, url);
-  const said = execFileSync(program, args, { encoding: "utf8" });
-  if (/Non-2xx|Socket errors/.test(said)) throw new Error(`${url}: ${said}`);
-  return Number(said.match(/Requests\/sec:\s+([\d.]+)/)[1]);
+  const { stdout: said } = await promisify(execFile)(program, args, { encoding: "utf8" });
+  const rate = Number(said.match(/Requests\/sec:\s+([\d.]+)/)[1]);
+  if (/Non-2xx|Socket errors/.test(said) || rate === 0) throw new Error(`${url}: ${said}`);
+  return rate;
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -51,10 +54,10 @@ async function measure() {
   // Each warms up, and leaves its one connection to nobody.
   for (const { caller } of running) {
     caller.close();
-    load(caller.url, token);
+    await load(caller.url, token);
   }
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const contender of running) contender.rates.push(load(contender.caller.url, token));
+    for (const contender of running) contender.rates.push(await load(contender.caller.url, token));
   }
   return running.map(({ web, protection, rates }) => ({ web, protection, rate: median(rates) }));
 }
