@@ -26,8 +26,7 @@ pub(crate) fn token<'a>(authorization: &[&'a [u8]]) -> Result<Option<&'a str>, R
 /// What follows the scheme `Bearer`, in any case ([RFC 9110 section 11.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.1)).
 /// Text that is no token at all is passed on, and refused as one.
 fn bearer(value: &[u8]) -> Option<&str> {
-    let text = String::from_utf8_lossy(value);
-    let is_bearer = text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
+    let is_bearer = value.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"));
     let separated = matches!(value.get(6), None | Some(b' ' | b'\t'));
     if !is_bearer || !separated {
         return None;
