@@ -9,9 +9,12 @@ use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method};
 use oidc_benches::{BACKENDS, Fixtures, NOW};
 use oidc_core::config::Remember;
 use oidc_core::jose::{Algorithm, RustCrypto};
+use oidc_core::{Guard, Incoming, Step, Verdict};
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn paths() -> Vec<Path> {
         ("access-token-without-rsa", access_token(without())),
         ("expired", refused(without(), expired)),
         ("remembered", remembered(&without())),
+        ("guard-remembered", guard(&without())),
     ]
 }
 
@@ -71,6 +75,25 @@ fn remembered(fixtures: &Fixtures) -> Box<dyn Fn()> {
     let token = fixtures.access_token.clone();
     Box::new(move || {
         let verdict = client.verify_access_token(black_box(&token), NOW);
-        assert!(matches!(verdict, oidc_core::Step::Done(Ok(_))));
+        assert!(matches!(verdict, Step::Done(Ok(_))));
+    })
+}
+
+/// The whole decision about a request with a token that is remembered.
+fn guard(fixtures: &Fixtures) -> Box<dyn Fn()> {
+    let guard = Guard::new(fixtures.client(Some(Remember::new()))).expect("no entropy is needed");
+    let bearer =
+        HeaderValue::try_from(format!("Bearer {}", fixtures.access_token)).expect("a token is ASCII");
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+    Box::new(move || {
+        let incoming = Incoming {
+            method: &Method::GET,
+            target: "/",
+            headers: black_box(&headers),
+            body: None,
+            presented: None,
+        };
+        let verdict = guard.require(incoming, NOW);
+        assert!(matches!(verdict, Step::Done(Verdict::Allow { identity: Some(_), .. })));
     })
 }
