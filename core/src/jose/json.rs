@@ -355,30 +355,15 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// A member's name, unescaped; borrowed where it had no escapes.
+/// A member's name: a string, but none of those with a meaning of their own.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_borrowed_str<E: serde::de::Error>(self, name: &'de str) -> Result<Self::Value, E> {
-        not_magic(name).map(|()| Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        not_magic(name).map(|()| Cow::Owned(name.to_owned()))
+        let name = Text.deserialize(deserializer)?;
+        not_magic(&name).map(|()| name)
     }
 }
 
