@@ -168,46 +168,39 @@ fn remembered(task: &Task) -> Verify {
     })
 }
 
+/// Two versions of one library, of one interface.
+macro_rules! jsonwebtoken {
+    ($library:ident, $task:expr) => {{
+        let task: &Task = $task;
+        use $library::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+        let set: JwkSet = serde_json::from_str(&task.jwks).expect("the key set");
+        let keys: HashMap<String, DecodingKey> = set
+            .keys
+            .iter()
+            .map(|jwk| {
+                (jwk.common.key_id.clone().expect("a kid"), DecodingKey::from_jwk(jwk).expect("a key"))
+            })
+            .collect();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[&task.issuer]);
+        validation.set_audience(&[&task.audience]);
+        validation.validate_nbf = true;
+        let nonce = task.nonce.clone();
+        Box::new(move |token| {
+            let Some(kid) = decode_header(token).ok().and_then(|header| header.kid) else { return false };
+            let Some(key) = keys.get(&kid) else { return false };
+            decode::<BTreeMap<String, Value>>(token, key, &validation)
+                .is_ok_and(|data| data.claims.get("nonce").and_then(Value::as_str) == nonce.as_deref())
+        })
+    }};
+}
+
 fn jsonwebtoken_11(task: &Task) -> Verify {
-    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-    let set: JwkSet = serde_json::from_str(&task.jwks).expect("the key set");
-    let keys: HashMap<String, DecodingKey> = set
-        .keys
-        .iter()
-        .map(|jwk| (jwk.common.key_id.clone().expect("a kid"), DecodingKey::from_jwk(jwk).expect("a key")))
-        .collect();
-    let mut validation = Validation::new(Algorithm::RS256);
-    validation.set_issuer(&[&task.issuer]);
-    validation.set_audience(&[&task.audience]);
-    validation.validate_nbf = true;
-    let nonce = task.nonce.clone();
-    Box::new(move |token| {
-        let Some(kid) = decode_header(token).ok().and_then(|header| header.kid) else { return false };
-        let Some(key) = keys.get(&kid) else { return false };
-        decode::<BTreeMap<String, Value>>(token, key, &validation)
-            .is_ok_and(|data| data.claims.get("nonce").and_then(Value::as_str) == nonce.as_deref())
-    })
+    jsonwebtoken!(jsonwebtoken, task)
 }
 
 fn jsonwebtoken_9(task: &Task) -> Verify {
-    use jsonwebtoken9::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-    let set: JwkSet = serde_json::from_str(&task.jwks).expect("the key set");
-    let keys: HashMap<String, DecodingKey> = set
-        .keys
-        .iter()
-        .map(|jwk| (jwk.common.key_id.clone().expect("a kid"), DecodingKey::from_jwk(jwk).expect("a key")))
-        .collect();
-    let mut validation = Validation::new(Algorithm::RS256);
-    validation.set_issuer(&[&task.issuer]);
-    validation.set_audience(&[&task.audience]);
-    validation.validate_nbf = true;
-    let nonce = task.nonce.clone();
-    Box::new(move |token| {
-        let Some(kid) = decode_header(token).ok().and_then(|header| header.kid) else { return false };
-        let Some(key) = keys.get(&kid) else { return false };
-        decode::<BTreeMap<String, Value>>(token, key, &validation)
-            .is_ok_and(|data| data.claims.get("nonce").and_then(Value::as_str) == nonce.as_deref())
-    })
+    jsonwebtoken!(jsonwebtoken9, task)
 }
 
 fn openidconnect(task: &Task) -> Verify {
@@ -232,10 +225,10 @@ fn openidconnect(task: &Task) -> Verify {
     })
 }
 
-/// Two versions of one library, of one interface.
+/// Likewise.
 macro_rules! jwt_simple {
-    ($crate_name:ident, $task:expr) => {{
-        use $crate_name::prelude::*;
+    ($library:ident, $task:expr) => {{
+        use $library::prelude::*;
         let task: &Task = $task;
         let set: Value = serde_json::from_str(&task.jwks).expect("the key set");
         let keys: HashMap<String, RS256PublicKey> = set["keys"]
