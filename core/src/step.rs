@@ -90,16 +90,28 @@ pub enum FetchError {
 /// What a driver hands to [`Reply::resume`].
 pub type FetchResult = Result<http::Response<Vec<u8>>, FetchError>;
 
-/// One operation on the server-side store, atomic by itself.
+/// One operation on the server-side store. What every store owes:
+///
+/// - Each operation is atomic: whatever else runs at the same time, in whichever process, runs wholly before or after it.
+/// - What was answered is kept until its end (`until`), and no longer: at `now >= until` it is as if it had never been. The
+///   clock may be the store's own. What has ended when it comes in is answered like any other, and not kept.
+/// - Records, leases, used keys and revocations are apart: the same key may be one of each.
+/// - A store that is bounded forgets early what ends first, of the same kind, and says so in its log.
+/// - Keys are text, values bytes, each as they are; both are secrets.
+/// - When it cannot tell, it says so ([`StoreError`]) within about a second, and never guesses: a record that cannot be
+///   read is not one that is not there.
+///
+/// [`store::Memory`](crate::store::Memory) does all this; [`store::redis`](crate::store::redis) is how Redis does.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreOp {
-    /// The record under `key`.
+    /// The record under `key`: [`Record`](StoreAnswer::Record).
     Get {
         /// The record's key.
         key: String,
     },
-    /// Write `value` if the record's version is still `version` (`None`: if there is no record).
+    /// Write `value` if the record's version is still `version` (`None`: if there is no record):
+    /// [`Taken`](StoreAnswer::Taken), whether it was. A new record has version 1, and each write raises it by one.
     Put {
         /// The record's key.
         key: String,
@@ -107,38 +119,44 @@ pub enum StoreOp {
         value: Vec<u8>,
         /// The version last read.
         version: Option<u64>,
-        /// When the record may be forgotten.
+        /// When the record is to be forgotten, in place of what was said before.
         until: UnixTime,
     },
-    /// Forget the record under `key`.
+    /// Forget the record and the lease under `key`: [`Taken`](StoreAnswer::Taken), whether there was either.
     Delete {
-        /// The record's key.
+        /// The record's or the lease's key.
         key: String,
     },
-    /// Reserve `key` for this caller until it is deleted or `until` has come.
+    /// Reserve `key` for this caller until it is deleted or `until` has come: [`Taken`](StoreAnswer::Taken), true if nobody
+    /// else holds it. It is not lengthened by asking again.
     Lease {
         /// What is reserved.
         key: String,
         /// When the reservation lapses.
         until: UnixTime,
     },
-    /// Use `key` up: the first caller is told yes, every later one no, until `until`.
+    /// Use `key` up: [`Taken`](StoreAnswer::Taken), true for the first caller, false for every later one until the first
+    /// one's `until`.
     Consume {
         /// What is used up.
         key: String,
-        /// When it may be forgotten.
+        /// When it may be used again.
         until: UnixTime,
     },
-    /// Note that sessions matching `key` have ended.
+    /// Note that sessions matching `key` have ended: [`Taken`](StoreAnswer::Taken), always true. A key that is noted again
+    /// comes after every cursor given out so far, and ends at the later of both ends.
     Revoke {
         /// What is revoked.
         key: String,
         /// When it may be forgotten.
         until: UnixTime,
     },
-    /// The revocations noted after `cursor`.
+    /// The revocations noted after `cursor` that have not ended: [`Revoked`](StoreAnswer::Revoked).
+    ///
+    /// Cursors only grow, even where the store has lost its data, or who holds one from before would miss what comes after.
+    /// So each revocation is given one more than the last, or the time in milliseconds since the epoch if that is more.
     RevokedSince {
-        /// Zero, or the cursor of the last answer.
+        /// The cursor of the last answer, or zero for all there are.
         cursor: u64,
     },
 }
@@ -151,11 +169,12 @@ pub enum StoreAnswer {
     Record(Option<(Vec<u8>, u64)>),
     /// `Put`, `Delete`, `Lease`, `Consume`, `Revoke`: whether it took effect.
     Taken(bool),
-    /// `RevokedSince`: the keys, and the cursor to ask with next.
+    /// `RevokedSince`: the keys in the order in which they were noted, each once, and the cursor to ask with next, which is
+    /// never less than the one that was asked with.
     Revoked(Vec<String>, u64),
 }
 
-/// The store could not answer. The text is the store's, for logs only.
+/// The store could not answer. The text is the store's, for logs only, without addresses' passwords, keys and values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError(pub String);
 
