@@ -74,6 +74,7 @@ mod secret;
 mod session;
 mod standard_claims;
 pub mod step;
+pub mod store;
 pub mod time;
 pub mod token;
 pub mod userinfo;
