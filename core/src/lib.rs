@@ -77,6 +77,8 @@ pub mod step;
 pub mod store;
 pub mod time;
 pub mod token;
+#[allow(dead_code, reason = "its first user follows")]
+mod turns;
 pub mod userinfo;
 mod wire;
 
