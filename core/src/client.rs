@@ -2,6 +2,7 @@
 
 mod ended;
 mod judge;
+pub(crate) mod store;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,11 +24,12 @@ use crate::remember::Remembered;
 use crate::revoked::Revoked;
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step, StoreAnswer, StoreOp};
+use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step};
 use crate::time::UnixTime;
 use crate::userinfo::{self, Userinfo};
 
 use judge::{Judgement, Token};
+use store::consume;
 
 /// How long any flow may take, and how long one may that finishes a sign-in.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -152,7 +154,7 @@ impl Client {
     /// A sign-in is good for one callback: by the store across processes, else by this process's memory.
     fn use_up(&self, login: &LoginState, now: UnixTime) -> Step<Result<(), Error>> {
         let (id, until) = (login.id(), login.expires_at());
-        if self.inner.config.session.in_store {
+        if self.inner.config.session.has_store {
             return consume(format!("login:{id}"), until, CallbackError::StateMismatch.into());
         }
         let mut used = self.inner.used_logins.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,7 +175,7 @@ impl Client {
         };
         let until = claims.expires_at().unwrap_or(UnixTime::END).saturating_add(self.inner.config.leeway);
         let (id, used_up) = (login::short_hash(jti), Error::from(TokenError::ClaimInvalid("jti")));
-        if self.inner.config.session.in_store {
+        if self.inner.config.session.has_store {
             let first = consume(format!("token:{id}"), until, used_up);
             return first.map(now, move |first| first.map(|()| claims));
         }
@@ -226,8 +228,9 @@ impl Client {
         let Some(id_token) = response.id_token.clone() else {
             return Step::Done(Err(ProviderError::IdTokenMissing.into()));
         };
+        let id = login.id();
         self.verify_issued(id_token.clone(), &response, Some(login), deadline, now).map(now, move |claims| {
-            claims.map(|claims| Session::new(claims, id_token, response.into_tokens(now), now))
+            claims.map(|claims| Session::new(id, claims, id_token, response.granted(now), now))
         })
     }
 
@@ -255,7 +258,8 @@ impl Client {
     /// Asks for fresh tokens. A new ID token must pass every check and be of the same subject; the session stays the same
     /// sign-in.
     ///
-    /// Its output is an [`Error`] when there is no refresh token, or the provider refuses it: the session is then to end.
+    /// Its output is an [`Error`] when there is no refresh token, or the provider refuses it: the session is then to end, if
+    /// [`Error::ends_session`] says so.
     pub fn refresh(&self, session: Session, now: UnixTime) -> Step<Result<Session, Error>> {
         let deadline = now.saturating_add(PATIENCE);
         let this = self.clone();
@@ -286,14 +290,14 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Session, Error>> {
         let Some(id_token) = response.id_token.clone() else {
-            return Step::Done(Ok(session.refreshed(None, response.into_tokens(now))));
+            return Step::Done(Ok(session.refreshed(None, response.granted(now))));
         };
         self.verify_issued(id_token.clone(), &response, None, deadline, now).map(now, move |claims| {
             let claims = claims?;
             if claims.sub() != Some(session.sub()) {
                 return Err(ProviderError::SubjectMismatch.into());
             }
-            Ok(session.refreshed(Some(id_token), response.into_tokens(now)))
+            Ok(session.refreshed(Some(id_token), response.granted(now)))
         })
     }
 
@@ -312,7 +316,7 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Userinfo, Error>> {
         let (this, subject) = (self.clone(), session.sub().to_owned());
-        let access_token = session.access_token().cloned();
+        let access_token = session.last_access_token().cloned();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
             let timeout = left(Purpose::Userinfo, deadline, now);
             let fetch = metadata.userinfo_endpoint.required().and_then(|endpoint| {
@@ -392,17 +396,6 @@ impl Client {
             Step::Done(request)
         })
     }
-}
-
-/// Uses a key of the store up, which only the first caller can do.
-fn consume(key: String, until: UnixTime, used_up: Error) -> Step<Result<(), Error>> {
-    Step::store(StoreOp::Consume { key, until }, move |result, _| {
-        Step::Done(match result {
-            Ok(StoreAnswer::Taken(true)) => Ok(()),
-            Ok(StoreAnswer::Taken(false)) => Err(used_up),
-            Ok(_) | Err(_) => Err(Error::Store),
-        })
-    })
 }
 
 /// A token request, its answer taken apart, and what follows.

@@ -61,7 +61,17 @@ pub(crate) struct SessionSettings {
     pub(crate) idle: Duration,
     pub(crate) absolute: Duration,
     pub(crate) keep_tokens: bool,
-    pub(crate) in_store: bool,
+    /// The driver has a store.
+    pub(crate) has_store: bool,
+    /// Sessions stay in cookies all the same.
+    pub(crate) in_cookies: bool,
+}
+
+impl SessionSettings {
+    /// Sessions are in the store, and their names in cookies.
+    pub(crate) fn in_store(self) -> bool {
+        self.has_store && !self.in_cookies
+    }
 }
 
 /// How the client authenticates at the token endpoint

@@ -31,7 +31,12 @@ const NONCE: usize = 24;
 /// What a sealed value is for. It opens for nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// A session itself.
     Session,
+    /// The name of a session in the store.
+    Ticket,
+    /// A session in the store.
+    Record,
     Login,
     Logout,
 }
@@ -40,6 +45,8 @@ impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::Session => "session",
+            Self::Ticket => "ticket",
+            Self::Record => "record",
             Self::Login => "login",
             Self::Logout => "logout",
         }

@@ -103,6 +103,14 @@ impl Error {
         }
     }
 
+    /// Where a refresh has failed: whether the session is to end, since the provider does not go on with it, or has answered
+    /// for somebody else. It is not where the provider is down or finds fault with the client
+    /// ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    #[must_use]
+    pub fn ends_session(&self) -> bool {
+        matches!(self, Self::Provider(error) if error.ends_session())
+    }
+
     /// When asking again may help: the value of `Retry-After`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

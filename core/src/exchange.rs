@@ -11,10 +11,19 @@ use crate::config::{ClientAuth, Registration};
 use crate::error::{Excerpt, ProviderError};
 use crate::jose::json::{MAX_MEMBERS, Object, WrongType};
 use crate::secret::Secret;
-use crate::session::Tokens;
+use crate::session::{Granted, Tokens};
 use crate::step::{Fetch, FetchResult, Purpose};
 use crate::time::{LAST_SECOND, UnixTime};
 use crate::wire;
+
+/// How long before its end an access token is replaced; half its lifetime if that is shorter.
+const REFRESH_AHEAD: Duration = Duration::from_secs(30);
+
+/// How much of an access token's lifetime may pass before it is to be replaced.
+fn unhurried(lifetime: Duration) -> Duration {
+    let half = lifetime.checked_div(2).unwrap_or_default();
+    lifetime.saturating_sub(REFRESH_AHEAD.min(half))
+}
 
 /// A successful token response of OpenID Connect
 /// ([OpenID Connect Core section 3.1.3.3](https://openid.net/specs/openid-connect-core-1_0.html#TokenResponse)).
@@ -111,13 +120,14 @@ fn basic(client_id: &str, secret: &str) -> Option<HeaderValue> {
 
 impl TokenResponse {
     /// What a session keeps of it.
-    pub(crate) fn into_tokens(self, now: UnixTime) -> Tokens {
-        Tokens {
+    pub(crate) fn granted(self, now: UnixTime) -> Granted {
+        let tokens = Tokens {
             access_token: self.access_token,
             refresh_token: self.refresh_token,
             expires_at: self.expires_in.map(|lifetime| now.saturating_add(lifetime)),
-            scope: self.scope,
-        }
+            refresh_at: self.expires_in.map(|lifetime| now.saturating_add(unhurried(lifetime))),
+        };
+        Granted { tokens, scope: self.scope }
     }
 
     pub(crate) fn parse(result: FetchResult, sent: &Sent) -> Result<Self, ProviderError> {

@@ -5,6 +5,8 @@
 mod answer;
 mod back_channel;
 mod front_channel;
+mod refresh;
+mod seat;
 mod sign_in;
 mod sign_out;
 
@@ -16,7 +18,7 @@ use url::{Url, form_urlencoded};
 
 use crate::client::Client;
 use crate::config::ResponseMode;
-use crate::cookie::{Cookies, Jar, Purpose, Seals};
+use crate::cookie::{Cookies, Jar, Seals};
 use crate::entropy;
 use crate::error::{Error, RequestError};
 use crate::jose::Claims;
@@ -29,6 +31,7 @@ use crate::{bearer, wire};
 
 use answer::Answer;
 use back_channel::MAX_LOGOUT_FORM;
+use refresh::Refreshes;
 
 /// Where a sign-in starts.
 const LOGIN: &str = "/login";
@@ -59,6 +62,7 @@ struct Browser {
     origin: String,
     callback_path: String,
     response_mode: ResponseMode,
+    refreshes: Refreshes,
 }
 
 /// A request, as far as it matters here.
@@ -127,6 +131,7 @@ pub struct Identity {
     claims: Claims,
     source: Source,
     expires_at: UnixTime,
+    session: Option<Arc<Session>>,
 }
 
 impl Identity {
@@ -154,8 +159,17 @@ impl Identity {
         self.source
     }
 
+    /// Their session, if that is how they presented themselves: with an access token for calls on their behalf, if
+    /// [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens) is set.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    /// By the token's word, or by what was granted at the sign-in.
     fn has_scopes(&self, required: &[String]) -> bool {
-        let granted = self.claims.scopes();
+        let granted = self.session().and_then(Session::scope).unwrap_or_default();
+        let granted: Vec<&str> = granted.split(' ').chain(self.claims.scopes()).collect();
         required.iter().all(|scope| granted.contains(&scope.as_str()))
     }
 
@@ -181,13 +195,6 @@ impl fmt::Debug for Identity {
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
-}
-
-/// A session cookie that opened.
-struct Seated {
-    session: Session,
-    expires_at: UnixTime,
-    by_old_key: bool,
 }
 
 impl Guard {
@@ -225,9 +232,9 @@ impl Guard {
             Some(browser) => match incoming.path() {
                 LOGIN => self.start_sign_in(browser, incoming, now),
                 path if path == browser.callback_path => self.finish_sign_in(browser, incoming, now),
-                LOGOUT => self.sign_out(browser, incoming, now),
-                LOGGED_OUT => Step::Done(self.signed_out(browser, incoming, now)),
-                FRONT_CHANNEL => Step::Done(self.end_by_front_channel(browser, &incoming, now)),
+                LOGOUT => self.sign_out(browser, &incoming, now),
+                LOGGED_OUT => self.signed_out(browser, &incoming, now),
+                FRONT_CHANNEL => self.end_by_front_channel(browser, &incoming, now),
                 BACK_CHANNEL => self.end_by_back_channel(&incoming, now),
                 _ => self.admit(incoming, false, now),
             },
@@ -260,7 +267,7 @@ impl Guard {
         match incoming.token() {
             Err(error) => Step::Done(Answer::refusal(&incoming, &error.into()).into()),
             Ok(Some((token, source))) => self.admit_token(&token, source, incoming, now),
-            Ok(None) => self.admit_session(incoming, required, now),
+            Ok(None) => self.admit_session(&incoming, required, now),
         }
     }
 
@@ -282,60 +289,10 @@ impl Guard {
         unused.map(now, move |admitted| match admitted {
             Ok(claims) => {
                 let expires_at = claims.expires_at().unwrap_or_default().saturating_add(leeway);
-                Verdict::allow(Identity { claims, source, expires_at })
+                Verdict::allow(Identity { claims, source, expires_at, session: None })
             }
             Err(error) => Answer::refusal_as(shape, &error).into(),
         })
-    }
-
-    fn admit_session(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
-        let Some(browser) = &self.browser else {
-            return Step::Done(without_identity(&incoming, required, Vec::new()));
-        };
-        let jar = browser.cookies_of(&incoming);
-        match self.seated(browser, &jar, now) {
-            Some(seated) => Step::Done(self.seat(browser, &jar, &seated, now)),
-            None if required && self.may_redirect(&incoming) => {
-                self.send_to_provider(browser, &jar, incoming, incoming.target, now)
-            }
-            None => Step::Done(without_identity(&incoming, required, browser.clear_session(&jar))),
-        }
-    }
-
-    /// The session of a request. Two different ones that both open are none: one of them was planted. One that the
-    /// provider has ended is none either.
-    fn seated(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Option<Seated> {
-        let values = jar.joined(&browser.cookies.session());
-        let mut opened = values.iter().filter_map(|value| browser.seals.open(Purpose::Session, value, now));
-        let (Some(only), None) = (opened.next(), opened.next()) else { return None };
-        let session = Session::from_record(&only.payload, only.expires_at)
-            .filter(|session| !self.client.has_ended(session))?;
-        Some(Seated { session, expires_at: only.expires_at, by_old_key: only.by_old_key })
-    }
-
-    /// Removal of a session's cookies if they hold none that lives.
-    fn dead_session(&self, browser: &Browser, jar: &Jar, now: UnixTime) -> Vec<HeaderValue> {
-        match self.seated(browser, jar, now) {
-            Some(_) => Vec::new(),
-            None => browser.clear_session(jar),
-        }
-    }
-
-    /// Admits a session, and renews its cookie when an eighth of its idle time has gone.
-    fn seat(&self, browser: &Browser, jar: &Jar, seated: &Seated, now: UnixTime) -> Verdict {
-        let settings = self.client.config().session;
-        let renewed = seated.session.expires_at(settings, now);
-        let gained = renewed.saturating_since(seated.expires_at);
-        let due = !gained.is_zero() && gained.saturating_mul(8) >= settings.idle;
-        let cookies = if due || seated.by_old_key {
-            browser.session_cookies(&self.client, &seated.session, jar, now).unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let expires_at = if cookies.is_empty() { seated.expires_at } else { renewed };
-        let claims = seated.session.claims().clone();
-        let identity = Some(Identity { claims, source: Source::Session, expires_at });
-        Verdict::Allow { identity, headers: answer::with_cookies(cookies) }
     }
 
     /// A person is loading a page, as far as one can tell: only then does a redirect to the provider help.
@@ -362,13 +319,6 @@ fn only_value(text: &[u8], wanted: &'static str) -> Result<String, RequestError>
     }
 }
 
-fn without_identity(incoming: &Incoming<'_>, required: bool, cookies: Vec<HeaderValue>) -> Verdict {
-    if required {
-        return Answer::refusal(incoming, &RequestError::NoCredentials.into()).cookies(cookies).into();
-    }
-    Verdict::Allow { identity: None, headers: answer::with_cookies(cookies) }
-}
-
 impl Browser {
     fn of(client: &Client) -> Result<Option<Self>, Error> {
         let config = client.config();
@@ -385,34 +335,13 @@ impl Browser {
             origin: redirect_uri.origin().ascii_serialization(),
             callback_path: redirect_uri.path().to_owned(),
             response_mode: registration.response_mode,
+            refreshes: Refreshes::new(refresh::LEASE),
         }))
     }
 
     /// The cookies of a request that are this application's.
     fn cookies_of(&self, incoming: &Incoming<'_>) -> Jar {
         Jar::parse(incoming.all("cookie").iter().map(Vec::as_slice), self.cookies.prefix())
-    }
-
-    /// The cookies that hold a session, and the removal of those that held more of an earlier one.
-    fn session_cookies(
-        &self,
-        client: &Client,
-        session: &Session,
-        jar: &Jar,
-        now: UnixTime,
-    ) -> Result<Vec<HeaderValue>, Error> {
-        let settings = client.config().session;
-        let expires_at = session.expires_at(settings, now);
-        let record = session.to_record(settings).ok_or(crate::error::UsageError::SessionTooLarge)?;
-        let sealed = self.seals.seal(Purpose::Session, &record, expires_at, client.entropy())?;
-        let name = self.cookies.session();
-        let mut set = self.cookies.set_split(&name, &sealed, expires_at.saturating_since(now))?;
-        set.extend(self.clear(jar.stale_parts(&name, set.len())));
-        Ok(set)
-    }
-
-    fn clear_session(&self, jar: &Jar) -> Vec<HeaderValue> {
-        self.clear(jar.stale_parts(&self.cookies.session(), 0))
     }
 
     fn clear(&self, names: impl IntoIterator<Item = String>) -> Vec<HeaderValue> {

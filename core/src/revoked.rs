@@ -1,5 +1,5 @@
-//! Sessions that the provider has ended. Sessions live in cookies, so an end is remembered here, in this process, until no
-//! cookie that it concerns would open anyway.
+//! Sessions that have ended, though a cookie of theirs would still open: remembered in this process, and by the store if there
+//! is one, until no such cookie opens anyway.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,43 +11,124 @@ use crate::time::UnixTime;
 /// What has ended, and when.
 #[derive(Default)]
 pub(crate) struct Revoked {
+    /// Here, one session at a time.
+    by_us: Endings,
     /// By logout tokens. Their times are the provider's, as those of ID tokens are.
     by_token: Endings,
     /// By way of browsers, which anybody can send here: what they name must not crowd out what is proven. Their times are
     /// ours.
     by_browser: Endings,
+    /// How far the store's list has been read.
+    cursor: u64,
 }
 
-impl Revoked {
-    /// Ends what a logout token names: one session if it says which, else all of the person's
+/// Sessions that have ended, as it is noted here and in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    by: By,
+    name: String,
+    ending: Ending,
+}
+
+/// Who has ended them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Us,
+    Token,
+    Browser,
+}
+
+impl By {
+    const ALL: [Self; 3] = [Self::Us, Self::Token, Self::Browser];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Us => "us",
+            Self::Token => "token",
+            Self::Browser => "browser",
+        }
+    }
+}
+
+impl End {
+    /// What a logout token names: one session if it says which, else all of the person's
     /// ([Back-Channel Logout section 2.7](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCActions)).
-    pub(crate) fn end_by_token(&mut self, claims: &Claims, until: UnixTime, now: UnixTime) {
+    pub(crate) fn by_token(claims: &Claims, until: UnixTime, now: UnixTime) -> Vec<Self> {
         let (iss, sub) = (claims.iss(), claims.sub());
         let of_person = |kind| sub.map(|sub| name(iss, kind, sub));
         let names = match claims.get::<String>("sid") {
             Some(sid) => [Some(name(iss, SESSION, &sid)), of_person(UNNAMED_SESSIONS)],
             None => [of_person(PERSON), None],
         };
-        let at = claims.issued_at().unwrap_or(now);
-        for name in names.into_iter().flatten() {
-            self.by_token.note(name, Ending { at, until }, now);
-        }
+        let ending = Ending { at: claims.issued_at().unwrap_or(now), until };
+        names.into_iter().flatten().map(|name| Self { by: By::Token, name, ending }).collect()
     }
 
-    /// Ends one session, by its name at the provider.
-    pub(crate) fn end_by_browser(&mut self, iss: &str, sid: &str, until: UnixTime, now: UnixTime) {
-        self.by_browser.note(name(iss, SESSION, sid), Ending { at: now, until }, now);
+    /// One session, by its name at the provider.
+    pub(crate) fn by_browser(iss: &str, sid: &str, until: UnixTime, now: UnixTime) -> Self {
+        Self { by: By::Browser, name: name(iss, SESSION, sid), ending: Ending { at: now, until } }
+    }
+
+    /// This session, in every copy of it.
+    pub(crate) fn by_us(session: &Session, until: UnixTime) -> Self {
+        let ending = Ending { at: UnixTime::END, until };
+        Self { by: By::Us, name: name(session.claims().iss(), SIGN_IN, session.id()), ending }
+    }
+
+    pub(crate) fn until(&self) -> UnixTime {
+        self.ending.until
+    }
+
+    /// As the store keeps it.
+    pub(crate) fn to_key(&self) -> String {
+        let Ending { at, until } = self.ending;
+        format!("{}.{}.{}.{}", self.by.name(), self.name, at.as_secs(), until.as_secs())
+    }
+
+    /// `None` for what this version does not write.
+    pub(crate) fn from_key(key: &str) -> Option<Self> {
+        let mut parts = key.split('.');
+        let by = parts.next().and_then(|name| By::ALL.into_iter().find(|by| by.name() == name))?;
+        let name = parts.next()?.to_owned();
+        let mut time = || parts.next()?.parse().ok().map(UnixTime::from_secs);
+        let ending = Ending { at: time()?, until: time()? };
+        parts.next().is_none().then_some(Self { by, name, ending })
+    }
+}
+
+impl Revoked {
+    pub(crate) fn note(&mut self, end: End, now: UnixTime) {
+        let list = match end.by {
+            By::Us => &mut self.by_us,
+            By::Token => &mut self.by_token,
+            By::Browser => &mut self.by_browser,
+        };
+        list.note(end.name, end.ending, now);
+    }
+
+    /// How far the store's list has been read.
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// The next part of the store's list.
+    pub(crate) fn learn(&mut self, keys: &[String], cursor: u64, now: UnixTime) {
+        let ends = keys.iter().filter_map(|key| End::from_key(key)).filter(|end| now < end.ending.until);
+        ends.for_each(|end| self.note(end, now));
+        self.cursor = self.cursor.max(cursor);
     }
 
     /// Whether this session began no later than a sign-out that concerns it.
     pub(crate) fn has_ended(&self, session: &Session) -> bool {
         let issued = session.claims().issued_at().unwrap_or(session.started());
-        self.by_token.concern(session, issued) || self.by_browser.concern(session, session.started())
+        self.by_us.concern(session, session.started())
+            || self.by_token.concern(session, issued)
+            || self.by_browser.concern(session, session.started())
     }
 }
 
 /// What is remembered of a sign-out.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ending {
     /// What began later lives.
     at: UnixTime,
@@ -115,15 +196,17 @@ impl Endings {
 const SESSION: &str = "sid";
 const PERSON: &str = "sub";
 const UNNAMED_SESSIONS: &str = "sub without sid";
+/// A sign-in here.
+const SIGN_IN: &str = "sign-in";
 
 /// By which names a session can be ended.
-fn names_of(session: &Session) -> [String; 2] {
+fn names_of(session: &Session) -> [String; 3] {
     let (iss, sub) = (session.claims().iss(), session.sub());
     let own = match session.claims().get::<String>("sid") {
         Some(sid) => name(iss, SESSION, &sid),
         None => name(iss, UNNAMED_SESSIONS, sub),
     };
-    [own, name(iss, PERSON, sub)]
+    [own, name(iss, PERSON, sub), name(iss, SIGN_IN, session.id())]
 }
 
 /// Of a fixed length, whatever the provider or a stranger wrote.
@@ -181,6 +264,29 @@ mod tests {
         assert_eq!((endings.by_name.len(), endings.by_until.len()), (Endings::MOST, Endings::MOST));
         endings.note("later".into(), ending(at(900_000)), at(800_000));
         assert_eq!((endings.by_name.len(), endings.overflowing), (2, false));
+    }
+
+    #[test]
+    fn an_end_is_read_as_it_was_written_and_nothing_else_is() {
+        for by in By::ALL {
+            for at in [at(7), UnixTime::from_secs(UnixTime::END.as_secs())] {
+                let end =
+                    End { by, name: name("https://a", SESSION, "x"), ending: Ending { at, until: UNTIL } };
+                assert_eq!(End::from_key(&end.to_key()), Some(end));
+            }
+        }
+        for other in ["", "us", "us.a.1", "us.a.1.x", "us.a.1.2.3", "nobody.a.1.2"] {
+            assert_eq!(End::from_key(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_the_store_has_told_is_not_asked_for_again() {
+        let mut revoked = Revoked::default();
+        revoked.learn(&["us.a.1.1000".into(), "of a later version".into(), "us.b.1.5".into()], 9, at(10));
+        assert_eq!((revoked.by_us.by_name.len(), revoked.cursor()), (1, 9), "b concerns nothing that lives");
+        revoked.learn(&[], 8, at(10));
+        assert_eq!(revoked.cursor(), 9);
     }
 
     #[test]

@@ -15,8 +15,11 @@ use crate::userinfo::Userinfo;
 /// Somebody who has signed in.
 #[derive(Clone)]
 pub struct Session {
+    /// The name of the sign-in that it came of: the same in every copy, and after a refresh.
+    id: String,
     claims: Claims,
     id_token: Secret,
+    scope: Option<String>,
     tokens: Option<Tokens>,
     started: UnixTime,
 }
@@ -27,14 +30,23 @@ pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) expires_at: Option<UnixTime>,
+    /// When to ask for fresh ones.
+    pub(crate) refresh_at: Option<UnixTime>,
+}
+
+/// What the token endpoint granted.
+pub(crate) struct Granted {
+    pub(crate) tokens: Tokens,
     pub(crate) scope: Option<String>,
 }
 
 /// A session inside its seal. Its field names are short because a cookie is.
 #[derive(Serialize, Deserialize)]
 struct Record {
+    n: String,
     c: Map<String, Value>,
     i: Secret,
+    g: Option<String>,
     t: Option<Tokens>,
     s: UnixTime,
 }
@@ -47,8 +59,15 @@ const PROTOCOL_CLAIMS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 const VERIFIED: [(&str, &str); 2] = [("email", "email_verified"), ("phone_number", "phone_number_verified")];
 
 impl Session {
-    pub(crate) fn new(claims: Claims, id_token: Secret, tokens: Tokens, started: UnixTime) -> Self {
-        Self { claims, id_token, tokens: Some(tokens), started }
+    /// What the token endpoint answered to the sign-in of this name.
+    pub(crate) fn new(id: String, claims: Claims, id_token: Secret, granted: Granted, now: UnixTime) -> Self {
+        let Granted { tokens, scope } = granted;
+        Self { id, claims, id_token, scope, tokens: Some(tokens), started: now }
+    }
+
+    /// The name of the sign-in that it came of.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// What the ID token says, and what userinfo added.
@@ -69,9 +88,19 @@ impl Session {
         &self.id_token
     }
 
-    /// The access token as it came: opaque to anyone but the server it is for.
+    /// The access token, opaque to anyone but the server it is for: for calls on the person's behalf. `None` if it has
+    /// expired, or the session keeps no tokens (see [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens)). Where the
+    /// provider did not say when it ends, it is taken to live.
+    ///
+    /// A [`Guard`](crate::Guard) refreshes it before it expires, so that a request finds a fresh one.
     #[must_use]
-    pub fn access_token(&self) -> Option<&Secret> {
+    pub fn access_token(&self, now: UnixTime) -> Option<&Secret> {
+        let lives = |tokens: &&Tokens| tokens.expires_at.is_none_or(|end| now < end);
+        self.tokens.as_ref().filter(lives).map(|tokens| &tokens.access_token)
+    }
+
+    /// The same whatever the clock says: whoever takes it tells best whether it lives.
+    pub(crate) fn last_access_token(&self) -> Option<&Secret> {
         self.tokens.as_ref().map(|tokens| &tokens.access_token)
     }
 
@@ -90,7 +119,13 @@ impl Session {
     /// The scope that was granted, if the provider said so.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
-        self.tokens.as_ref().and_then(|tokens| tokens.scope.as_deref())
+        self.scope.as_deref()
+    }
+
+    /// Its access token ends soon, and there is a refresh token to get another one with.
+    pub(crate) fn is_due(&self, now: UnixTime) -> bool {
+        let due = |tokens: &Tokens| tokens.refresh_at.is_some_and(|at| at <= now);
+        self.refresh_token().is_some() && self.tokens.as_ref().is_some_and(due)
     }
 
     /// When the person signed in.
@@ -115,10 +150,13 @@ impl Session {
         Ok(())
     }
 
-    /// With fresh tokens. A provider that sends no new refresh token means the old one to be used again.
-    pub(crate) fn refreshed(mut self, id_token: Option<Secret>, mut tokens: Tokens) -> Self {
+    /// With fresh tokens. A provider that sends no new refresh token means the old one to be used again, and one that sends
+    /// no scope means the same one ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    pub(crate) fn refreshed(mut self, id_token: Option<Secret>, granted: Granted) -> Self {
+        let Granted { mut tokens, scope } = granted;
         tokens.refresh_token = tokens.refresh_token.or_else(|| self.refresh_token().cloned());
         self.tokens = Some(tokens);
+        self.scope = scope.or(self.scope);
         self.id_token = id_token.unwrap_or(self.id_token);
         self
     }
@@ -135,7 +173,14 @@ impl Session {
             claims.remove(name);
         }
         let tokens = self.tokens.clone().filter(|_| settings.keep_tokens);
-        let record = Record { c: claims, i: self.id_token.clone(), t: tokens, s: self.started };
+        let record = Record {
+            n: self.id.clone(),
+            c: claims,
+            i: self.id_token.clone(),
+            g: self.scope.clone(),
+            t: tokens,
+            s: self.started,
+        };
         serde_json::to_vec(&record).ok()
     }
 
@@ -143,8 +188,10 @@ impl Session {
     pub(crate) fn from_record(record: &[u8], expires_at: UnixTime) -> Option<Self> {
         let mut record: Record = serde_json::from_slice(record).ok()?;
         record.c.insert("exp".to_owned(), expires_at.as_secs().into());
-        let claims = Claims::proven(record.c).ok().filter(|claims| claims.sub().is_some())?;
-        Some(Self { claims, id_token: record.i, tokens: record.t, started: record.s })
+        let claims =
+            Claims::proven(std::mem::take(&mut record.c)).ok().filter(|claims| claims.sub().is_some())?;
+        let Record { n: id, i: id_token, g: scope, t: tokens, s: started, .. } = record;
+        Some(Self { id, claims, id_token, scope, tokens, started })
     }
 }
 

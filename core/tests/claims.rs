@@ -1744,7 +1744,6 @@ fn c52_a_store_decides_for_all_instances_and_one_that_is_down_lets_nothing_in() 
     assert_eq!(first.bearer(&token).sub(), Some("ada"));
     let mut second = World { store: first.store.take(), ..World::with(settings()) };
     assert!(used_up(&second.bearer(&token)), "used up at another instance");
-    assert_eq!(second.store.as_ref().unwrap().len(), 1);
     let store = second.store.take();
     for token in [&token, &next] {
         let answer = second.bearer(token);

@@ -15,6 +15,7 @@ use oidc_core::config::{ClientAuth, Danger};
 use oidc_core::error::ConfigError;
 use oidc_core::jose::{KeySet, RustCrypto};
 use oidc_core::step::FetchResult;
+use oidc_core::time::UnixTime;
 use oidc_core::token::TokenRules;
 use oidc_core::{Callback, Client, Config, LoginOptions, Secret, Session, Step};
 use oidc_dev_provider::{DevClient, DevProvider, Endpoint, Fault};
@@ -77,7 +78,7 @@ fn walk(spy: &mut Spy) {
     spy.show(&callback);
     let finished = spy.run(|now| client.finish_login(redirect.login, callback, now));
     let Some(session) = spy.outcome(finished) else { return };
-    for token in [Some(session.id_token()), session.access_token(), session.refresh_token()] {
+    for token in [Some(session.id_token()), session.access_token(UnixTime::EPOCH), session.refresh_token()] {
         spy.show(&token);
     }
     let userinfo = spy.run(|now| client.userinfo(&session, now));

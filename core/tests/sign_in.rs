@@ -279,10 +279,10 @@ fn a_session_is_refreshed_and_what_the_provider_gets_wrong_is_refused() {
         let location = url::Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
         let callback = oidc_core::Callback::parse(location.query().unwrap()).unwrap();
         let session = world.run(|now| client.finish_login(redirect.login, callback, now)).unwrap();
-        let old = session.access_token().unwrap().expose().to_owned();
+        let old = session.access_token(world.now).unwrap().expose().to_owned();
         world.provider.set_fault(fault);
         match world.run(|now| client.refresh(session, now)) {
-            Ok(session) => assert_ne!(session.access_token().unwrap().expose(), old),
+            Ok(session) => assert_ne!(session.access_token(world.now).unwrap().expose(), old),
             Err(error) => assert_eq!(error.code(), code),
         }
     }

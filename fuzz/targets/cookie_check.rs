@@ -144,7 +144,8 @@ impl Trial {
 }
 
 fn guard(config: ConfigBuilder) -> Guard {
-    let config = config.session_store(true).build().expect("the settings are right");
+    let config =
+        config.session_store(true).sessions_in_cookies(true).build().expect("the settings are right");
     let guard = Guard::new(client(&config)).expect("there is a cookie secret");
     let begun = run(guard.client().begin_login(LoginOptions::default(), NOW), documents, NOW);
     assert!(begun.is_ok(), "the provider is good");
@@ -153,7 +154,8 @@ fn guard(config: ConfigBuilder) -> Guard {
 
 /// A session of so long ago that its time is over.
 fn expired(ago: UnixTime) -> SignedIn {
-    let config = config().session_store(true).build().expect("the settings are right");
+    let config =
+        config().session_store(true).sessions_in_cookies(true).build().expect("the settings are right");
     sign_in(&Guard::new(client(&config)).expect("there is a cookie secret"), ago)
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use oidc_core::login::LoginState;
-use oidc_core::step::{Fetch, FetchError, FetchResult, Purpose, StoreAnswer, StoreError, StoreOp};
+use oidc_core::step::{Fetch, FetchError, FetchResult, Purpose, StoreAnswer, StoreError};
+use oidc_core::store::Memory;
 use oidc_core::time::UnixTime;
 use oidc_core::{Callback, Config, Guard, Incoming, LoginOptions, Session, Verdict};
 
@@ -55,15 +56,14 @@ struct World {
     session: Option<Box<Session>>,
     /// The PKCE verifiers that were sent.
     redeemed: HashSet<String>,
-    /// What the store was told to consume.
-    consumed: HashSet<String>,
+    store: Memory,
     gained: bool,
 }
 
 impl World {
     fn new(config: &Config) -> Self {
         let guard = Guard::new(client(config)).expect("there is a cookie secret");
-        let (flows, login, session, redeemed, consumed) = Default::default();
+        let (flows, login, session, redeemed) = Default::default();
         Self {
             guard,
             flows,
@@ -73,7 +73,7 @@ impl World {
             login,
             session,
             redeemed,
-            consumed,
+            store: Memory::new(),
             gained: false,
         }
     }
@@ -178,12 +178,11 @@ impl World {
                 }
             }
             Flow::Store(op, reply) => {
-                let StoreOp::Consume { key, .. } = op else { panic!("{op:?}") };
                 let result = match how {
                     b'f' => Err(StoreError("down".to_owned())),
                     b'x' => Ok(StoreAnswer::Taken(false)),
                     b'e' => Ok(StoreAnswer::Record(None)),
-                    _ => Ok(StoreAnswer::Taken(self.consumed.insert(key))),
+                    _ => self.store.run(op, self.now),
                 };
                 reply(result, self.now)
             }

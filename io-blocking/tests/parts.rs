@@ -92,9 +92,9 @@ fn every_operation_runs_on_an_http_client_of_ones_own() {
     assert_eq!(session.sub(), "ada");
     assert_eq!(oidc.userinfo(&session).unwrap().get::<String>("email").as_deref(), Some("ada@example.com"));
     assert_eq!(oidc.verify_id_token(session.id_token().expose()).unwrap().sub(), Some("ada"));
-    let old = session.access_token().unwrap().expose().to_owned();
+    let old = session.access_token(UnixTime::EPOCH).unwrap().expose().to_owned();
     let session = oidc.refresh(session).unwrap();
-    assert_ne!(session.access_token().unwrap().expose(), old);
+    assert_ne!(session.access_token(UnixTime::EPOCH).unwrap().expose(), old);
     let url = oidc.logout_url(Some(session.id_token()), "state").unwrap().unwrap();
     assert!(url.starts_with("https://op.example/end-session?"), "{url}");
     let request = AccessTokenRequest { audience: "web".into(), ..Default::default() };

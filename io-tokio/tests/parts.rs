@@ -97,9 +97,9 @@ async fn every_operation_runs_on_an_http_client_of_ones_own() {
         Some("ada@example.com")
     );
     assert_eq!(oidc.verify_id_token(session.id_token().expose()).await.unwrap().sub(), Some("ada"));
-    let old = session.access_token().unwrap().expose().to_owned();
+    let old = session.access_token(UnixTime::EPOCH).unwrap().expose().to_owned();
     let session = oidc.refresh(session).await.unwrap();
-    assert_ne!(session.access_token().unwrap().expose(), old);
+    assert_ne!(session.access_token(UnixTime::EPOCH).unwrap().expose(), old);
     let url = oidc.logout_url(Some(session.id_token()), "state").await.unwrap().unwrap();
     assert!(url.starts_with("https://op.example/end-session?"), "{url}");
     let request = AccessTokenRequest { audience: "web".into(), ..Default::default() };

@@ -1,52 +1,82 @@
-//! Sessions that the provider ends: by a logout token, or by way of a browser.
+//! Sessions that end before their time: by a logout token, by way of a browser, or by a sign-out here.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Client, SIGN_IN_PATIENCE};
-use crate::error::TokenError;
+use super::{Client, SIGN_IN_PATIENCE, store};
+use crate::error::{Error, TokenError};
 use crate::jose::Claims;
 use crate::login::short_hash;
-use crate::revoked::Revoked;
+use crate::revoked::{End, Revoked};
 use crate::session::Session;
-use crate::step::Step;
+use crate::step::{Step, StoreOp};
 use crate::time::UnixTime;
 use crate::token::LOGOUT_AGE;
 
 impl Client {
     /// Ends the sessions that a logout token names, which is good once.
-    pub(crate) fn end_by_token(&self, token: &str, now: UnixTime) -> Step<Result<(), TokenError>> {
+    pub(crate) fn end_by_token(&self, token: &str, now: UnixTime) -> Step<Result<(), Error>> {
         let this = self.clone();
-        self.verify_logout_token(token, now)
-            .and_then(now, move |claims, now| Step::Done(this.end_by_claims(&claims, now)))
-    }
-
-    fn end_by_claims(&self, claims: &Claims, now: UnixTime) -> Result<(), TokenError> {
-        if !self.is_first_use(claims, now) {
-            return Err(TokenError::ClaimInvalid("jti"));
-        }
-        self.revoked().end_by_token(claims, self.no_session_after(now), now);
-        Ok(())
+        let verified = self.verify_logout_token(token, now).map(now, |claims| claims.map_err(Error::from));
+        verified.and_then(now, move |claims, now| {
+            let ends = End::by_token(&claims, this.no_session_after(now), now);
+            // It is used up last, so that the provider can send it again if the store did not hear of it.
+            this.end(ends, now).and_then(now, move |(), now| this.use_logout(&claims, now))
+        })
     }
 
     /// [Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation), rule 8.
-    /// In this process, as the list of what has ended is: another process must be told, too.
-    fn is_first_use(&self, claims: &Claims, now: UnixTime) -> bool {
+    fn use_logout(&self, claims: &Claims, now: UnixTime) -> Step<Result<(), Error>> {
         let jti: String = claims.get("jti").unwrap_or_default();
         // Its very last moment is still one of its own.
         let age = LOGOUT_AGE.saturating_add(self.inner.config.leeway).saturating_add(Duration::from_secs(1));
         let until = claims.issued_at().unwrap_or(now).saturating_add(age);
+        let (id, used_up) = (short_hash(&jti), TokenError::ClaimInvalid("jti").into());
+        if self.inner.config.session.has_store {
+            return store::consume(format!("logout:{id}"), until, used_up);
+        }
         let mut used = self.inner.used_logouts.lock().unwrap_or_else(PoisonError::into_inner);
-        used.consume(short_hash(&jti), until, now)
+        Step::Done(if used.consume(id, until, now) { Ok(()) } else { Err(used_up) })
     }
 
     /// Ends one session, by its name at the provider. Nobody has proven anything but that they know it.
-    pub(crate) fn end_by_browser(&self, sid: &str, now: UnixTime) {
-        let until = self.no_session_after(now);
-        self.revoked().end_by_browser(&self.inner.config.issuer.0, sid, until, now);
+    pub(crate) fn end_by_browser(&self, sid: &str, now: UnixTime) -> Step<Result<(), Error>> {
+        let issuer = &self.inner.config.issuer.0;
+        self.end(vec![End::by_browser(issuer, sid, self.no_session_after(now), now)], now)
     }
 
-    /// Whether the provider has ended this session, as far as this process was told.
+    /// Ends this session, in every copy of it.
+    pub(crate) fn end_by_us(&self, session: &Session, now: UnixTime) -> Step<Result<(), Error>> {
+        self.end(vec![End::by_us(session, self.no_session_after(now))], now)
+    }
+
+    /// Here at once, and wherever else the store is asked.
+    fn end(&self, mut ends: Vec<End>, now: UnixTime) -> Step<Result<(), Error>> {
+        let Some(end) = ends.pop() else { return Step::Done(Ok(())) };
+        self.revoked().note(end.clone(), now);
+        let this = self.clone();
+        let told = if self.inner.config.session.has_store {
+            store::take(StoreOp::Revoke { key: end.to_key(), until: end.until() })
+        } else {
+            Step::Done(Ok(true))
+        };
+        told.and_then(now, move |_, now| this.end(ends, now))
+    }
+
+    /// What has ended elsewhere. Without a store, this process knows all that it can.
+    pub(crate) fn learn_endings(&self, now: UnixTime) -> Step<Result<(), Error>> {
+        if !self.inner.config.session.has_store {
+            return Step::Done(Ok(()));
+        }
+        let this = self.clone();
+        let cursor = self.revoked().cursor();
+        store::revoked_since(cursor).and_then(now, move |(keys, cursor), now| {
+            this.revoked().learn(&keys, cursor, now);
+            Step::Done(Ok(()))
+        })
+    }
+
+    /// Whether this session has ended, as far as this process was told.
     pub(crate) fn has_ended(&self, session: &Session) -> bool {
         self.revoked().has_ended(session)
     }

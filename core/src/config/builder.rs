@@ -60,7 +60,8 @@ impl ConfigBuilder {
                 idle: Duration::from_secs(86_400),
                 absolute: Duration::from_secs(604_800),
                 keep_tokens: false,
-                in_store: false,
+                has_store: false,
+                in_cookies: false,
             },
             cookie_secrets: Vec::new(),
             api_paths: vec!["/api/".to_owned()],
@@ -158,17 +159,27 @@ impl ConfigBuilder {
         self
     }
 
-    /// Whether a session keeps access and refresh token, for calls on the person's behalf. Default: no.
+    /// Whether a session keeps access and refresh token, for calls on the person's behalf: see
+    /// [`Session::access_token`](crate::Session::access_token). Default: no.
     #[must_use]
     pub fn keep_tokens(mut self, keep: bool) -> Self {
         self.session.keep_tokens = keep;
         self
     }
 
-    /// Whether the driver has a session store, which then makes each sign-in single-use across all instances.
+    /// Whether the driver has a session store. Sessions are then kept there, and what has ended or been used up is known to
+    /// all instances that share it. A driver sets it by itself. Default: no.
     #[must_use]
-    pub fn session_store(mut self, in_store: bool) -> Self {
-        self.session.in_store = in_store;
+    pub fn session_store(mut self, has_store: bool) -> Self {
+        self.session.has_store = has_store;
+        self
+    }
+
+    /// Whether sessions stay in cookies although there is a store, which then keeps no more than what has ended and what has
+    /// been used up. Default: no.
+    #[must_use]
+    pub fn sessions_in_cookies(mut self, in_cookies: bool) -> Self {
+        self.session.in_cookies = in_cookies;
         self
     }
 

@@ -97,6 +97,17 @@ impl ProviderError {
         }
     }
 
+    pub(super) fn ends_session(&self) -> bool {
+        let of_others = ["invalid_client", "server_error", "temporarily_unavailable"];
+        match self {
+            Self::TokenEndpoint { code, .. } => !of_others.iter().any(|other| code.is(other)),
+            Self::Status(_, status) => *status == 400,
+            Self::IdToken(error) => !matches!(error, TokenError::KeysUnavailable { .. }),
+            Self::SubjectMismatch => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::BackingOff(_, wait) => Some(*wait),

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::answer::{Answer, Shape};
 use super::{Guard, Incoming, Verdict, only_value};
-use crate::error::RequestError;
+use crate::error::{Error, RequestError};
 use crate::step::Step;
 use crate::time::UnixTime;
 
@@ -18,11 +18,12 @@ impl Guard {
     pub(super) fn end_by_back_channel(&self, incoming: &Incoming<'_>, now: UnixTime) -> Step<Verdict> {
         let token = match logout_token(incoming) {
             Ok(token) => token,
-            Err(error) => return Step::Done(refused(error)),
+            Err(error) => return Step::Done(refused(&error.into())),
         };
         self.client.end_by_token(&token, now).map(now, |ended| match ended {
             Ok(()) => Answer::empty().into(),
-            Err(error) => refused(RequestError::LogoutToken(error)),
+            Err(Error::Token(error)) => refused(&RequestError::LogoutToken(error).into()),
+            Err(error) => refused(&error),
         })
     }
 }
@@ -41,6 +42,6 @@ fn logout_token(incoming: &Incoming<'_>) -> Result<String, RequestError> {
     only_value(body, "logout_token")
 }
 
-fn refused(error: RequestError) -> Verdict {
-    Answer::failure_as(Shape::Json, &error.into(), "/").into()
+fn refused(error: &Error) -> Verdict {
+    Answer::failure_as(Shape::Json, error, "/").into()
 }

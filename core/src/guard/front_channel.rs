@@ -4,32 +4,46 @@
 //! In a frame of another site the session's cookie does not come along, so the session's name at the provider has to do.
 //! Whoever knows it may end that session, and nothing else.
 
+use std::sync::Arc;
+
 use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, Method};
 use url::Url;
 
 use super::answer::{Answer, Shape};
+use super::seat::Visit;
 use super::{Browser, Guard, Incoming, Verdict, only_value};
 use crate::error::{CallbackError, Error, RequestError};
+use crate::step::Step;
 use crate::time::UnixTime;
 
 impl Guard {
     /// Ends the session of this name. The answer is empty, and only the provider may frame it.
     pub(super) fn end_by_front_channel(
         &self,
-        browser: &Browser,
+        browser: &Arc<Browser>,
         incoming: &Incoming<'_>,
         now: UnixTime,
-    ) -> Verdict {
+    ) -> Step<Verdict> {
         let issuer = self.client.config().issuer();
-        let answer = match named_session(incoming, issuer) {
-            Ok(sid) => {
-                self.client.end_by_browser(&sid, now);
-                Answer::empty().cookies(self.dead_session(browser, &browser.cookies_of(incoming), now))
-            }
-            Err(error) => Answer::failure_as(Shape::Json, &error, "/"),
+        let (this, visit, policy) = (self.clone(), Visit::of(browser, incoming), framed_by(issuer));
+        let ended = match named_session(incoming, issuer) {
+            Ok(sid) => self.client.end_by_browser(&sid, now),
+            Err(error) => Step::Done(Err(error)),
         };
-        answer.header(CONTENT_SECURITY_POLICY, framed_by(issuer)).into()
+        let cleared = ended.and_then(now, move |(), now| {
+            this.found(&visit, now).map(now, move |found| match found? {
+                Some(_) => Ok(Vec::new()),
+                None => Ok(visit.cleared()),
+            })
+        });
+        cleared.map(now, move |cleared| {
+            let answer = match cleared {
+                Ok(cleared) => Answer::empty().cookies(cleared),
+                Err(error) => Answer::failure_as(Shape::Json, &error, "/"),
+            };
+            answer.header(CONTENT_SECURITY_POLICY, policy).into()
+        })
     }
 }
 

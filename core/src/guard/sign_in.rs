@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Method};
 use url::form_urlencoded;
 
-use super::answer::{Answer, Shape};
+use super::answer::Answer;
+use super::seat::Visit;
 use super::{Browser, Guard, Incoming, Verdict};
 use crate::client::SIGN_IN_PATIENCE;
 use crate::config::ResponseMode;
@@ -56,35 +57,28 @@ impl Guard {
                 _ => {}
             }
         }
-        let jar = browser.cookies_of(&incoming);
-        self.begin_sign_in(browser, &jar, incoming, options, now)
+        let (this, visit) = (self.clone(), Visit::of(browser, &incoming));
+        self.found(&visit, now).then(now, move |found, now| {
+            // A store that cannot tell is no reason against a sign-in.
+            let dead = if matches!(found, Ok(None)) { visit.cleared() } else { Vec::new() };
+            this.begin_sign_in(&visit, options, dead, now)
+        })
     }
 
-    pub(super) fn send_to_provider(
+    /// Sends the browser to the provider, and rids it of a session that has died.
+    pub(super) fn begin_sign_in(
         &self,
-        browser: &Arc<Browser>,
-        jar: &Jar,
-        incoming: Incoming<'_>,
-        return_to: &str,
-        now: UnixTime,
-    ) -> Step<Verdict> {
-        let options = LoginOptions { return_to: Some(return_to.to_owned()), ..LoginOptions::default() };
-        self.begin_sign_in(browser, jar, incoming, options, now)
-    }
-
-    fn begin_sign_in(
-        &self,
-        browser: &Arc<Browser>,
-        jar: &Jar,
-        incoming: Incoming<'_>,
+        visit: &Visit,
         options: LoginOptions,
+        dead: Vec<HeaderValue>,
         now: UnixTime,
     ) -> Step<Verdict> {
+        let (browser, shape) = (Arc::clone(&visit.browser), visit.shape);
         let return_to = browser.return_to(options.return_to.as_deref().unwrap_or_default());
         let options = LoginOptions { return_to: Some(return_to.clone()), ..options };
-        let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
-        let mut surplus = browser.surplus_logins(jar, now);
-        surplus.extend(self.dead_session(&browser, jar, now));
+        let this = self.clone();
+        let mut surplus = browser.surplus_logins(&visit.jar, now);
+        surplus.extend(dead);
         self.client.begin_login(options, now).map(now, move |begun| {
             let cookie = |login: &LoginState| this.login_cookie(&browser, login, now);
             match begun.and_then(|redirect| cookie(&redirect.login).map(|cookie| (redirect.url, cookie))) {
@@ -120,25 +114,25 @@ impl Guard {
         incoming: Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let jar = browser.cookies_of(&incoming);
+        let visit = Arc::new(Visit::of(browser, &incoming));
         let callback = match read_callback(browser, &incoming) {
             Ok(callback) => callback,
-            Err(error) => return Step::Done(browser.no_sign_in(&incoming, &jar, &error)),
+            Err(error) => return Step::Done(browser.no_sign_in(&incoming, &visit.jar, &error)),
         };
         let name = browser.cookies.login(&short_hash(callback.state.expose()));
-        let Some(login) = browser.login_state(&jar, &name, now) else {
-            return Step::Done(browser.no_sign_in(&incoming, &jar, &CallbackError::StateMismatch.into()));
+        let Some(login) = browser.login_state(&visit.jar, &name, now) else {
+            let error = CallbackError::StateMismatch.into();
+            return Step::Done(browser.no_sign_in(&incoming, &visit.jar, &error));
         };
-        let return_to = login.return_to().to_owned();
-        let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
-        self.signed_in(login, callback, now).map(now, move |session| {
-            let done = browser.clear([name]);
-            match session.and_then(|session| browser.session_cookies(&this.client, &session, &jar, now)) {
-                Ok(cookies) => {
-                    Answer::redirect(&return_to).cookies(cookies.into_iter().chain(done).collect()).into()
-                }
-                Err(error) => Answer::failure_as(shape, &error, &return_to).cookies(done).into(),
+        let (return_to, done, shape) = (login.return_to().to_owned(), browser.clear([name]), visit.shape);
+        let this = self.clone();
+        let signed_in = self.signed_in(login, callback, now);
+        let seated = signed_in.and_then(now, move |session, now| this.take_seat(&visit, &session, now));
+        seated.map(now, move |cookies| match cookies {
+            Ok(cookies) => {
+                Answer::redirect(&return_to).cookies(cookies.into_iter().chain(done).collect()).into()
             }
+            Err(error) => Answer::failure_as(shape, &error, &return_to).cookies(done).into(),
         })
     }
 

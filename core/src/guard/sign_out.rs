@@ -8,12 +8,14 @@ use http::{HeaderValue, Method, StatusCode};
 use url::form_urlencoded;
 
 use super::answer::{Answer, Shape};
+use super::seat::Visit;
 use super::{Browser, Guard, Incoming, LOGGED_OUT, Verdict};
-use crate::cookie::Purpose;
+use crate::cookie::{Jar, Purpose};
 use crate::entropy;
-use crate::error::RequestError;
+use crate::error::{Error, RequestError};
 use crate::logout::EndSession;
 use crate::page::{Onward, Page};
+use crate::session::Session;
 use crate::step::Step;
 use crate::time::UnixTime;
 use crate::token::equal;
@@ -27,25 +29,46 @@ impl Guard {
     pub(super) fn sign_out(
         &self,
         browser: &Arc<Browser>,
-        incoming: Incoming<'_>,
+        incoming: &Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
-        if let Err(error) = browser.check_sign_out(&incoming) {
-            return Step::Done(Answer::failure(&incoming, &error.into(), "/").into());
+        if let Err(error) = browser.check_sign_out(incoming) {
+            return Step::Done(Answer::failure(incoming, &error.into(), "/").into());
         }
+        let visit = Visit::of(browser, incoming);
+        let this = self.clone();
+        self.ended(&visit, now).then(now, move |ended, now| match ended {
+            Ok(Some(session)) => this.sign_out_there(visit, &session, now),
+            Ok(None) => Step::Done(Answer::redirect(LOGGED_OUT).cookies(visit.cleared()).into()),
+            // The browser holds nothing any more, but a copy of what it held may live on.
+            Err(error) => {
+                Step::Done(Answer::failure_as(visit.shape, &error, "/").cookies(visit.cleared()).into())
+            }
+        })
+    }
+
+    /// Ends the session of a request, which then was this.
+    fn ended(&self, visit: &Visit, now: UnixTime) -> Step<Result<Option<Session>, Error>> {
+        let this = self.clone();
+        self.found(visit, now).and_then(now, move |found, now| match found {
+            Some(seated) => this.end(&seated, now).map(now, |ended| ended.map(|()| Some(seated.session))),
+            None => Step::Done(Ok(None)),
+        })
+    }
+
+    fn sign_out_there(&self, visit: Visit, session: &Session, now: UnixTime) -> Step<Verdict> {
         let state = match entropy::token(self.client.entropy()) {
             Ok(state) => state,
-            Err(error) => return Step::Done(Answer::failure(&incoming, &error, "/").into()),
+            Err(error) => {
+                return Step::Done(
+                    Answer::failure_as(visit.shape, &error, "/").cookies(visit.cleared()).into(),
+                );
+            }
         };
-        let jar = browser.cookies_of(&incoming);
-        let ended = browser.clear_session(&jar);
-        let Some(seated) = self.seated(browser, &jar, now) else {
-            return Step::Done(Answer::redirect(LOGGED_OUT).cookies(ended).into());
-        };
-        let (this, browser, shape) = (self.clone(), Arc::clone(browser), Shape::of(&incoming));
-        let request = self.client.end_session(Some(seated.session.id_token()), &state, now);
+        let (this, ended) = (self.clone(), visit.cleared());
+        let request = self.client.end_session(Some(session.id_token()), &state, now);
         request.map(now, move |request| match request {
-            Ok(Some(request)) => this.leave(&browser, &request, &state, ended, shape, now).into(),
+            Ok(Some(request)) => this.leave(&visit.browser, &request, &state, ended, visit.shape, now).into(),
             Ok(None) => Answer::redirect(LOGGED_OUT).cookies(ended).into(),
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "signed out here, but not at the provider");
@@ -79,29 +102,31 @@ impl Guard {
 
     /// Where the provider sends the browser back. The session has ended before; a right state only tells that this is the
     /// end of a sign-out which was started here.
-    pub(super) fn signed_out(&self, browser: &Browser, incoming: Incoming<'_>, now: UnixTime) -> Verdict {
-        let jar = browser.cookies_of(&incoming);
-        let state = form_urlencoded::parse(incoming.query().as_bytes())
-            .find(|(name, _)| name == "state")
-            .map(|(_, value)| value.into_owned());
-        let name = browser.cookies.logout();
-        let awaited = jar.all(&name).find_map(|value| browser.seals.open(Purpose::Logout, value, now));
-        let confirmed = match (awaited, state) {
-            (Some(awaited), Some(state)) => {
-                std::str::from_utf8(&awaited.payload).is_ok_and(|awaited| equal(awaited, &state))
-            }
-            _ => false,
-        };
-        let text = if confirmed {
-            "You are signed out here, and the sign-in service has ended your session there too."
-        } else if self.seated(browser, &jar, now).is_some() {
-            "You are still signed in here: this page was opened without signing out."
-        } else {
-            "You are signed out here."
-        };
-        let title = if text.contains("still") { "Still signed in" } else { "Signed out" };
-        let page = Page { title, text, link: ("/", "home", "Back to the start"), code: None };
-        Answer::page(StatusCode::OK, &page).cookies(browser.clear([name])).into()
+    pub(super) fn signed_out(
+        &self,
+        browser: &Arc<Browser>,
+        incoming: &Incoming<'_>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
+        let visit = Visit::of(browser, incoming);
+        let confirmed = browser.confirms(&visit.jar, incoming, now);
+        self.found(&visit, now).map(now, move |found| {
+            let (title, text) = match found {
+                _ if confirmed => (
+                    "Signed out",
+                    "You are signed out here, and the sign-in service has ended your session there too.",
+                ),
+                Ok(Some(_)) => (
+                    "Still signed in",
+                    "You are still signed in here: this page was opened without signing out.",
+                ),
+                Ok(None) => ("Signed out", "You are signed out here."),
+                Err(error) => return Answer::failure_as(visit.shape, &error, "/").into(),
+            };
+            let page = Page { title, text, link: ("/", "home", "Back to the start"), code: None };
+            let browser = &visit.browser;
+            Answer::page(StatusCode::OK, &page).cookies(browser.clear([browser.cookies.logout()])).into()
+        })
     }
 }
 
@@ -119,6 +144,17 @@ fn onward(request: &EndSession) -> Answer {
 }
 
 impl Browser {
+    /// The provider has sent the browser back from a sign-out that was started here.
+    fn confirms(&self, jar: &Jar, incoming: &Incoming<'_>, now: UnixTime) -> bool {
+        let state = form_urlencoded::parse(incoming.query().as_bytes())
+            .find(|(name, _)| name == "state")
+            .map(|(_, value)| value.into_owned());
+        let name = self.cookies.logout();
+        let awaited = jar.all(&name).find_map(|value| self.seals.open(Purpose::Logout, value, now));
+        let (Some(awaited), Some(state)) = (awaited, state) else { return false };
+        std::str::from_utf8(&awaited.payload).is_ok_and(|awaited| equal(awaited, &state))
+    }
+
     /// A POST from a page of this origin, so that no other site can sign anybody out.
     fn check_sign_out(&self, incoming: &Incoming<'_>) -> Result<(), RequestError> {
         if incoming.method != Method::POST {

@@ -15,7 +15,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use oidc_core::config::ConfigBuilder;
 use oidc_core::entropy::EntropyFailed;
-use oidc_core::step::{Fetch, FetchError, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
+use oidc_core::step::{Fetch, FetchError, FetchResult, StoreError, StoreOp, StoreResult};
+use oidc_core::store::Memory;
 use oidc_core::time::UnixTime;
 use oidc_core::{Client, Config, EntropySource, Guard, Identity, Incoming, Secret, Step, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, Delivery, DevClient, DevProvider};
@@ -51,14 +52,24 @@ pub struct World {
     pub down: bool,
     /// Purpose of every fetch that was sent, in order.
     pub fetched: Vec<&'static str>,
-    /// What the store has been told to consume; `None`: it is down.
-    pub store: Option<Vec<String>>,
+    /// The session store; `None`: it is down.
+    pub store: Option<Memory>,
+    /// Stands between here and the store.
+    pub on_store: Option<OnStore>,
     /// Stands between here and the provider.
     pub between: Option<Between>,
+    /// Stands in for the provider.
+    pub instead: Option<Instead>,
 }
 
 /// Sees every request to the provider, and may change its answer.
 pub type Between = Box<dyn FnMut(&Request<Vec<u8>>, &mut Response<Vec<u8>>) + Send>;
+
+/// Sees every question to the store, and may change its answer.
+pub type OnStore = Box<dyn FnMut(&StoreOp, &mut StoreResult) + Send>;
+
+/// Answers a request in the provider's place, which then knows nothing of it.
+pub type Instead = Box<dyn FnMut(&Request<Vec<u8>>) -> Option<FetchResult> + Send>;
 
 /// Settings that suit the world: any part can be changed before it is built.
 pub fn config() -> ConfigBuilder {
@@ -75,6 +86,11 @@ impl World {
     }
 
     pub fn with(config: ConfigBuilder) -> Self {
+        Self::seeded(config, 1)
+    }
+
+    /// With random bytes of its own.
+    pub fn seeded(config: ConfigBuilder, seed: u64) -> Self {
         let config = config.build().unwrap();
         let mut provider = DevProvider::new(config.issuer());
         provider.add_client(DevClient {
@@ -87,7 +103,7 @@ impl World {
             ..DevClient::public("app")
         });
         provider.auto_login(Some("ada"));
-        let guard = Guard::new(Client::new(config, Arc::new(Seeded::new()))).unwrap();
+        let guard = Guard::new(Client::new(config, Arc::new(Seeded(seed.into())))).unwrap();
         let now = UnixTime::from_secs(START);
         Self {
             provider,
@@ -95,8 +111,10 @@ impl World {
             now,
             down: false,
             fetched: Vec::new(),
-            store: Some(Vec::new()),
+            store: Some(Memory::new()),
+            on_store: None,
             between: None,
+            instead: None,
         }
     }
 
@@ -137,6 +155,9 @@ impl World {
             return Err(FetchError::Failed("connection refused".into()));
         }
         let Fetch { request, max_body, timeout, .. } = fetch;
+        if let Some(result) = self.instead.as_mut().and_then(|instead| instead(&request)) {
+            return result;
+        }
         let mut answer = self.provider.answer(request.clone(), self.now.as_secs());
         if let Some(between) = &mut self.between {
             between(&request, &mut answer.response);
@@ -153,16 +174,15 @@ impl World {
         }
     }
 
-    fn run_store(&mut self, op: StoreOp) -> StoreResult {
-        let used = self.store.as_mut().ok_or_else(|| StoreError("down".into()))?;
-        match op {
-            StoreOp::Consume { key, .. } if used.contains(&key) => Ok(StoreAnswer::Taken(false)),
-            StoreOp::Consume { key, .. } => {
-                used.push(key);
-                Ok(StoreAnswer::Taken(true))
-            }
-            other => panic!("{other:?}"),
+    pub fn run_store(&mut self, op: StoreOp) -> StoreResult {
+        let mut result = match &mut self.store {
+            Some(store) => store.run(op.clone(), self.now),
+            None => Err(StoreError("down".into())),
+        };
+        if let Some(on_store) = &mut self.on_store {
+            on_store(&op, &mut result);
         }
+        result
     }
 
     /// A token of the provider for this application, good for an hour.
