@@ -192,13 +192,14 @@ fn answers_of_redis_are_read() {
 #[test]
 fn what_is_no_answer_is_an_error_that_shows_nothing_of_it() {
     let [get, put, .., since] = ops();
-    let refused: [(&StoreOp, &[&[u8]]); 9] = [
+    let refused: [(&StoreOp, &[&[u8]]); 10] = [
         (&get, &[b"value"]),
         (&get, &[b"value", b"-1"]),
         (&get, &[b"value", b"1", b"more"]),
         (&get, &[b"value", b"\xff"]),
         (&put, &[]),
         (&put, &[b"2"]),
+        (&put, &[b"1", b"1"]),
         (&since, &[]),
         (&since, &[b"x", b"a"]),
         (&since, &[b"1", b"\xff"]),

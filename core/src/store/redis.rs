@@ -109,7 +109,8 @@ fn record(answer: Vec<Vec<u8>>) -> Option<StoreAnswer> {
 }
 
 fn taken(answer: Vec<Vec<u8>>) -> Option<StoreAnswer> {
-    match answer.first()?.as_slice() {
+    let [taken] = <[Vec<u8>; 1]>::try_from(answer).ok()?;
+    match taken.as_slice() {
         b"0" => Some(StoreAnswer::Taken(false)),
         b"1" => Some(StoreAnswer::Taken(true)),
         _ => None,
