@@ -17,7 +17,7 @@ pub trait Transport: Send + Sync {
     fn send(&self, fetch: Fetch) -> FetchResult;
 }
 
-/// Server-side sessions and revocations.
+/// Server-side sessions and revocations. What it owes is written at [`StoreOp`].
 pub trait SessionStore: Send + Sync {
     /// Carries out one operation, atomically.
     fn run(&self, op: StoreOp, now: UnixTime) -> StoreResult;

@@ -10,9 +10,13 @@ mod renewal;
 #[cfg(feature = "rouille")]
 pub mod rouille;
 mod settings;
+mod store;
 mod transport;
 
 pub use engine::{SessionStore, Transport};
 pub use handle::Oidc;
 pub use oidc_core;
 pub use settings::Builder;
+pub use store::MemoryStore;
+#[cfg(feature = "redis")]
+pub use store::RedisStore;

@@ -19,7 +19,7 @@ pub trait Transport: Send + Sync {
     async fn send(&self, fetch: Fetch) -> FetchResult;
 }
 
-/// Server-side sessions and revocations.
+/// Server-side sessions and revocations. What it owes is written at [`StoreOp`].
 #[async_trait::async_trait]
 pub trait SessionStore: Send + Sync {
     /// Carries out one operation, atomically.

@@ -9,6 +9,7 @@ mod engine;
 mod handle;
 mod renewal;
 mod settings;
+mod store;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod transport;
@@ -17,3 +18,6 @@ pub use engine::{Running, SessionStore, Transport};
 pub use handle::Oidc;
 pub use oidc_core;
 pub use settings::Builder;
+pub use store::MemoryStore;
+#[cfg(feature = "redis")]
+pub use store::RedisStore;

@@ -7,10 +7,10 @@ use oidc_core::error::ConfigError;
 use oidc_core::jose::{RustCrypto, Verifier};
 use oidc_core::{Client, Config, Guard};
 
-use crate::Oidc;
 use crate::engine::{SessionStore, SystemEntropy, Transport};
 use crate::renewal::Renewal;
 use crate::transport::Reqwest;
+use crate::{Oidc, store};
 
 /// What an [`Oidc`] is built from.
 pub struct Builder {
@@ -36,7 +36,10 @@ impl Builder {
         }
     }
 
-    /// From the variables of [`Config::from_vars`], and `OIDC_CA_FILE`: a PEM file of roots to trust beside the usual ones.
+    /// From the variables of [`Config::from_vars`], and two more:
+    /// - `OIDC_CA_FILE`: a PEM file of roots to trust beside the usual ones;
+    /// - `OIDC_SESSION_STORE`: `cookie` (no store, the default), `memory` (a [`MemoryStore`](crate::MemoryStore)), or, with the
+    ///   feature `redis`, `redis://[user:password@]host[:port][/database]` (a `RedisStore`).
     ///
     /// # Errors
     /// [`ConfigError`] naming the first variable that is missing or wrong.
@@ -54,12 +57,8 @@ impl Builder {
             let wrong = |error| ConfigError::new("ca_file", format!("cannot be read: {file:?}: {error}"));
             builder.extra_roots = Some(std::fs::read(&file).map_err(wrong)?);
         }
-        match variable("OIDC_SESSION_STORE").as_deref() {
-            None | Some("cookie") => Ok(builder),
-            Some(store) => {
-                Err(ConfigError::new("session_store", format!("is not supported by this version: {store:?}")))
-            }
-        }
+        builder.store = store::named(variable("OIDC_SESSION_STORE").as_deref())?;
+        Ok(builder)
     }
 
     /// Roots to trust beside the usual ones, PEM. No effect on an HTTP client of one's own.
