@@ -2,6 +2,7 @@
 
 mod ended;
 mod judge;
+mod service;
 pub(crate) mod store;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,9 +24,11 @@ use crate::once::UsedOnce;
 use crate::remember::Remembered;
 use crate::revoked::Revoked;
 use crate::secret::Secret;
+use crate::service::ServiceToken;
 use crate::session::Session;
 use crate::step::{Fetch, FetchError, FetchResult, Purpose, Step};
 use crate::time::UnixTime;
+use crate::turns::Turns;
 use crate::userinfo::{self, Userinfo};
 
 use judge::{Judgement, Token};
@@ -53,6 +56,7 @@ struct Inner {
     used_logouts: Mutex<UsedOnce>,
     revoked: Mutex<Revoked>,
     remembered: Option<Remembered>,
+    service_tokens: Turns<ServiceToken>,
 }
 
 impl Client {
@@ -89,6 +93,7 @@ impl Client {
             used_logouts,
             revoked,
             remembered,
+            service_tokens: Turns::new(service::TURN),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -84,6 +84,20 @@ pub(crate) fn refresh_grant(
     Some((fetch, Sent::new(registration, [refresh_token])))
 }
 
+/// The request for a token of the client's own ([RFC 6749 section 4.4.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2)),
+/// whose answer many flows may wait for.
+pub(crate) fn client_grant(
+    registration: &Registration,
+    endpoint: &str,
+    scope: &str,
+    timeout: Duration,
+) -> Option<(Fetch, Sent)> {
+    let parameters = [("grant_type", "client_credentials"), ("scope", scope)];
+    let asked = if scope.is_empty() { &parameters[..1] } else { &parameters[..] };
+    let fetch = token_request(registration, endpoint, asked, timeout)?;
+    Some((Fetch { shared: true, ..fetch }, Sent::new(registration, [])))
+}
+
 fn token_request(
     registration: &Registration,
     endpoint: &str,

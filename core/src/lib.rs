@@ -71,13 +71,13 @@ mod page;
 mod remember;
 mod revoked;
 mod secret;
+pub mod service;
 mod session;
 mod standard_claims;
 pub mod step;
 pub mod store;
 pub mod time;
 pub mod token;
-#[allow(dead_code, reason = "its first user follows")]
 mod turns;
 pub mod userinfo;
 mod wire;

@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use oidc_core::error::{ConfigError, TokenError};
 use oidc_core::keys::KeyStatus;
 use oidc_core::login::{LoginState, Redirect};
+use oidc_core::service::ServiceToken;
 use oidc_core::userinfo::Userinfo;
 use oidc_core::{
     Callback, Claims, Client, Config, Error, Guard, Incoming, LoginOptions, Secret, Session, Verdict,
@@ -116,6 +117,14 @@ impl Oidc {
     /// [`Error`].
     pub fn refresh(&self, session: Session) -> Result<Session, Error> {
         self.run(|now| self.client().refresh(session, now))
+    }
+
+    /// See [`Client::client_credentials`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn client_credentials(&self, scope: &str) -> Result<ServiceToken, Error> {
+        self.run(|now| self.client().client_credentials(scope, now))
     }
 
     /// See [`Client::logout_url`].

@@ -91,6 +91,8 @@ pub enum UsageError {
     NoEndpoint(&'static str),
     /// The configuration is for a resource server only: it has no client and no redirect URI.
     NoClient,
+    /// The client has no credentials to obtain a token of its own with.
+    PublicClient,
     /// The session holds no access token.
     NoAccessToken,
     /// The session holds no refresh token.
@@ -105,6 +107,7 @@ impl UsageError {
             Self::ReservedParameter(_) => "reserved_parameter",
             Self::NoEndpoint(_) => "no_endpoint",
             Self::NoClient => "no_client",
+            Self::PublicClient => "public_client",
             Self::NoAccessToken => "no_access_token",
             Self::NoRefreshToken => "no_refresh_token",
             Self::SessionTooLarge => "session_too_large",
@@ -120,6 +123,7 @@ impl fmt::Display for UsageError {
             Self::NoClient => {
                 f.write_str("configured as a resource server only: there is no client to sign in with")
             }
+            Self::PublicClient => f.write_str("a public client has no credentials of its own"),
             Self::NoAccessToken => f.write_str("the session holds no access token"),
             Self::NoRefreshToken => {
                 f.write_str("the provider gave no refresh token; was the scope offline_access asked for?")
