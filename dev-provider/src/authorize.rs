@@ -21,6 +21,8 @@ pub(crate) struct Pending {
     pub(crate) challenge: Option<String>,
     pub(crate) prompt: BTreeSet<String>,
     pub(crate) max_age: Option<u64>,
+    /// The class of authentication that is asked for and can be given.
+    pub(crate) acr: Option<String>,
     pub(crate) login_hint: Option<String>,
     /// The session that signed in for this very request.
     pub(crate) session: Option<String>,
@@ -92,9 +94,16 @@ impl DevProvider {
             challenge: challenge(params, public)?,
             prompt: prompt(params)?,
             max_age: max_age(params)?,
+            acr: self.acr(params),
             login_hint: text("login_hint"),
             session: None,
         })
+    }
+
+    /// The first that can be given, of those in order of preference.
+    fn acr(&self, params: &Params) -> Option<String> {
+        let mut asked = params.get("acr_values").unwrap_or_default().split_ascii_whitespace();
+        asked.find(|value| self.acr_values.iter().any(|given| given == value)).map(str::to_owned)
     }
 
     pub(crate) fn refuse(&self, to: &ReturnTo, (code, description): Refused) -> Reply {

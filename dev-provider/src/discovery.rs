@@ -32,9 +32,10 @@ impl DevProvider {
             "subject_types_supported": ["public"],
             "scopes_supported": ["openid", "profile", "email", "phone", "address", "offline_access"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "acr_values_supported": self.acr_values,
             "claims_supported": [
                 "sub", "name", "given_name", "family_name", "preferred_username", "email", "email_verified", "roles",
-                "auth_time", "sid",
+                "auth_time", "acr", "sid",
             ],
             "id_token_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
             "userinfo_signing_alg_values_supported": ["RS256", "RS384", "RS512"],

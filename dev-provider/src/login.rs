@@ -20,6 +20,7 @@ pub(crate) struct Session {
     pub(crate) sub: String,
     pub(crate) sid: String,
     pub(crate) auth_time: u64,
+    pub(crate) acr: Option<String>,
     /// Who got a code in this session, and is told when it ends.
     pub(crate) clients: BTreeSet<String>,
 }
@@ -68,19 +69,21 @@ impl DevProvider {
     fn auto_session(&mut self, sub: &str, pending: &Pending, ask: &Ask, now: u64) -> String {
         let usable = self.usable_session(pending, ask, now);
         let same = usable.filter(|key| self.sessions.get(key).is_some_and(|session| session.sub == sub));
-        same.unwrap_or_else(|| self.sign_in(sub, ask, now))
+        same.unwrap_or_else(|| self.sign_in(sub, pending, ask, now))
     }
 
-    /// Signs a person in; who signs in again keeps the session, and only `auth_time` moves.
-    fn sign_in(&mut self, sub: &str, ask: &Ask, now: u64) -> String {
+    /// Signs a person in; who signs in again keeps the session, and only `auth_time` and `acr` change.
+    fn sign_in(&mut self, sub: &str, pending: &Pending, ask: &Ask, now: u64) -> String {
         let before = ask.cookie(COOKIE).unwrap_or_default();
         if let Some(session) = self.sessions.get_mut(before).filter(|session| session.sub == sub) {
             session.auth_time = now;
+            session.acr.clone_from(&pending.acr);
             return before.to_owned();
         }
         self.sessions.remove(before);
         let (key, sid) = (self.random.token(), self.random.token());
-        let session = Session { sub: sub.to_owned(), sid, auth_time: now, clients: BTreeSet::new() };
+        let (sub, acr) = (sub.to_owned(), pending.acr.clone());
+        let session = Session { sub, sid, auth_time: now, acr, clients: BTreeSet::new() };
         self.sessions.insert(key.clone(), session);
         key
     }
@@ -113,7 +116,7 @@ impl DevProvider {
             Ok(sub) => sub,
             Err(complaint) => return self.login_page(pending, StatusCode::BAD_REQUEST, Some(complaint)),
         };
-        let session = self.sign_in(&sub, ask, now);
+        let session = self.sign_in(&sub, &pending, ask, now);
         self.proceed_signed_in(pending, &session, now)
     }
 
@@ -159,6 +162,7 @@ impl DevProvider {
             scope: pending.scope.clone(),
             nonce: pending.nonce.clone(),
             auth_time: session.auth_time,
+            acr: session.acr.clone(),
             sid: session.sid.clone(),
         };
         let code = self.random.token();
@@ -190,9 +194,10 @@ impl DevProvider {
     }
 }
 
-/// Zero asks for a sign-in even if the last one was in this very second.
+/// Zero asks for a sign-in even if the last one was in this very second, and so does another class of authentication.
 fn fresh(session: &Session, pending: &Pending, now: u64) -> bool {
-    pending.max_age.is_none_or(|age| age > 0 && now.saturating_sub(session.auth_time) <= age)
+    let same_class = pending.acr.is_none() || pending.acr == session.acr;
+    same_class && pending.max_age.is_none_or(|age| age > 0 && now.saturating_sub(session.auth_time) <= age)
 }
 
 fn custom_user(params: &Params) -> Result<DevUser, &'static str> {

@@ -15,6 +15,7 @@ pub(crate) struct Grant {
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
     pub(crate) auth_time: u64,
+    pub(crate) acr: Option<String>,
     pub(crate) sid: String,
 }
 
@@ -52,6 +53,7 @@ impl DevProvider {
     pub(crate) fn mint_granted_access_token(&mut self, grant: &Grant, now: u64) -> String {
         let mut extra = Map::new();
         extra.insert("auth_time".to_owned(), grant.auth_time.into());
+        extra.extend(grant.acr.iter().map(|acr| ("acr".to_owned(), acr.as_str().into())));
         let request = AccessTokenRequest {
             sub: grant.sub.clone(),
             client_id: grant.client_id.clone(),
@@ -85,6 +87,7 @@ impl DevProvider {
                 "at_hash": at_hash(access_token, self.keys.alg),
             }),
         );
+        claims.extend(grant.acr.iter().map(|acr| ("acr".to_owned(), acr.as_str().into())));
         if let Some(nonce) = &grant.nonce {
             claims.insert("nonce".to_owned(), nonce.as_str().into());
         }

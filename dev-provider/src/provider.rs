@@ -22,6 +22,7 @@ pub struct DevProvider {
     pub(crate) keys: KeyRing,
     pub(crate) random: Seeded,
     pub(crate) auto_login: Option<String>,
+    pub(crate) acr_values: Vec<String>,
     pub(crate) signed_userinfo: bool,
     pub(crate) fault: Option<Fault>,
     pub(crate) requests: BTreeMap<String, usize>,
@@ -53,6 +54,7 @@ impl DevProvider {
             keys: KeyRing::new(seed, &mut random),
             random,
             auto_login: None,
+            acr_values: Vec::new(),
             signed_userinfo: false,
             fault: None,
             requests: BTreeMap::new(),
@@ -98,6 +100,12 @@ impl DevProvider {
             self.add_user(DevUser::new(sub));
         }
         self.auto_login = sub.map(str::to_owned);
+    }
+
+    /// The classes of authentication it can give; none at first. Who asks for one of them by `acr_values` gets the first that
+    /// it can give, after a sign-in of that class, and tokens that say so by `acr`. Any other is not given, and no error.
+    pub fn support_acr(&mut self, values: &[&str]) {
+        self.acr_values = values.iter().copied().map(str::to_owned).collect();
     }
 
     /// Signs ID tokens, access tokens and userinfo by `RS256` (the default), `RS384` or `RS512`.

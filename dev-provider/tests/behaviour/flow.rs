@@ -108,6 +108,26 @@ fn prompt_and_max_age_ask_again_and_auth_time_moves() {
 }
 
 #[test]
+fn a_class_of_authentication_is_given_if_it_is_asked_for_and_supported() {
+    let mut browser = Browser::new();
+    let login = browser.authorize(&[]);
+    let consent = browser.log_in(&login, "ada");
+    browser.decide(&consent, "allow");
+    browser.provider.support_acr(&["phr", "phrh"]);
+    let silent = browser.authorize(&[("acr_values", "gold silver")]);
+    assert!(silent.param("code").is_some(), "what it cannot give is not given");
+    let login = browser.authorize(&[("acr_values", "gold phrh phr")]);
+    assert!(login.body.contains("id=\"user-ada\""), "it takes a sign-in");
+    let back = browser.log_in(&login, "ada");
+    let tokens = browser.redeem(&back.param("code").unwrap(), &[]).json();
+    for name in ["id_token", "access_token"] {
+        assert_eq!(claims(tokens[name].as_str().unwrap())["acr"], "phrh", "{name}");
+    }
+    assert!(browser.authorize(&[("acr_values", "phrh")]).param("code").is_some(), "that was this session's");
+    assert!(browser.authorize(&[("acr_values", "phr")]).param("code").is_none());
+}
+
+#[test]
 fn only_the_browser_that_signed_in_can_agree() {
     let mut browser = Browser::new();
     let login = browser.authorize(&[]);
