@@ -1,5 +1,6 @@
 //! What every driver and web server must do alike, over real sockets. Each driver's tests include this file and give it
-//! `start`, which serves `/` (anybody), `/profile` and `/api/whoami` (identity required) on a free port.
+//! `start`, which serves `/` (anybody), `/profile` and `/api/whoami` (identity required), and `/transfer` (where
+//! `transfers` is met) on a free port.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use oidc_dev_provider::{AccessTokenRequest, Delivery, DevClient, DevProvider, En
 use serde_json::json;
 use url::Url;
 
-use super::start;
+use super::{Policy, start};
 
 struct World {
     provider: Running,
@@ -32,6 +33,11 @@ impl Answer {
         let json: Option<serde_json::Value> = serde_json::from_str(&self.body).ok();
         json.and_then(|json| json["error"].as_str().map(str::to_owned)).unwrap_or_default()
     }
+}
+
+/// What `/transfer` demands.
+pub(crate) fn transfers() -> Policy {
+    Policy::builder().role("/roles", "engineer").acr(&["phr"]).build().unwrap()
 }
 
 fn now() -> u64 {
@@ -140,6 +146,38 @@ fn a_person_signs_in_is_recognised_and_signs_out() {
     assert!(back.starts_with(&format!("{origin}/logged-out?state=")), "{} {back}", answer.status);
     assert!(world.send("GET", &back, &[], "").body.contains("ended your session there too"));
     assert_eq!(world.get("/").body, "nobody");
+}
+
+#[test]
+fn a_policy_admits_steps_up_and_refuses() {
+    let mut world = World::new();
+    world.sign_in();
+    let html = [("accept", "text/html")];
+    let url = format!("{}/transfer?to=bob", world.origin);
+    let answer = world.send("GET", &url, &[("accept", "application/json")], "");
+    assert_eq!((answer.status, answer.code().as_str()), (401, "insufficient_user_authentication"));
+    assert!(answer.header("www-authenticate").ends_with("acr_values=\"phr\""));
+
+    world.provider.with(|provider| provider.support_acr(&["phr"]));
+    let redirect = world.send("GET", &url, &html, "");
+    assert_eq!(redirect.status, 303, "{}", redirect.body);
+    let back = world.send("GET", redirect.header("location"), &[], "");
+    let answer = world.send("GET", back.header("location"), &html, "");
+    assert_eq!((answer.status, answer.header("location")), (303, "/transfer?to=bob"));
+    assert_eq!(world.send("GET", &url, &html, "").body, "ada");
+
+    let transfer_with = |world: &mut World, roles: serde_json::Value| {
+        let extra = json!({ "acr": "phr", "roles": roles }).as_object().unwrap().clone();
+        let request = AccessTokenRequest { extra, ..Default::default() };
+        let token = world.provider.with(|provider| provider.access_token(request, now()));
+        world.cookies.clear();
+        world.send("GET", &url, &[("authorization", &format!("Bearer {token}"))], "")
+    };
+    assert_eq!(transfer_with(&mut world, json!(["engineer"])).body, "ada");
+    let answer = transfer_with(&mut world, json!(["viewer"]));
+    assert_eq!((answer.status, answer.code().as_str()), (403, "insufficient_role"));
+    let answer = world.send("GET", &url, &[], "");
+    assert_eq!(answer.status, 303, "nobody is sent to sign in");
 }
 
 #[test]

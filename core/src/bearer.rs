@@ -39,23 +39,31 @@ fn bearer(value: &[u8]) -> Option<&str> {
 /// The value of `WWW-Authenticate` that goes with an error
 /// ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)). The description is the error's code.
 pub(crate) fn challenge(error: &Error) -> Option<HeaderValue> {
-    let name = match error {
+    let (name, more) = match error {
         Error::Request(RequestError::NoCredentials) => {
             return HeaderValue::try_from(format!("Bearer realm=\"{REALM}\"")).ok();
         }
-        Error::Token(_) => "invalid_token",
-        Error::Request(RequestError::TwoCredentials) => "invalid_request",
-        Error::Request(RequestError::InsufficientScope(_)) => "insufficient_scope",
+        Error::Token(_) => ("invalid_token", String::new()),
+        Error::Request(RequestError::TwoCredentials) => ("invalid_request", String::new()),
+        Error::Request(RequestError::InsufficientScope(required)) => {
+            ("insufficient_scope", parameter("scope", Some(required)))
+        }
+        // https://www.rfc-editor.org/rfc/rfc9470#section-3
+        Error::Request(RequestError::InsufficientAuthentication { acr_values, max_age }) => {
+            let max_age = max_age.map(|age| age.as_secs().to_string());
+            let more = parameter("acr_values", acr_values.as_ref()) + &parameter("max_age", max_age.as_ref());
+            ("insufficient_user_authentication", more)
+        }
         _ => return None,
     };
-    let scope = match error {
-        Error::Request(RequestError::InsufficientScope(required)) => format!(", scope=\"{required}\""),
-        _ => String::new(),
-    };
     let code = error.code();
-    let challenge =
-        format!("Bearer realm=\"{REALM}\", error=\"{name}\", error_description=\"{code}\"{scope}");
+    let challenge = format!("Bearer realm=\"{REALM}\", error=\"{name}\", error_description=\"{code}\"{more}");
     HeaderValue::try_from(challenge).ok()
+}
+
+/// A value is of a [`Policy`](crate::guard::Policy), where no quote or backslash can be.
+fn parameter(name: &str, value: Option<&String>) -> String {
+    value.map_or_else(String::new, |value| format!(", {name}=\"{value}\""))
 }
 
 #[cfg(test)]

@@ -67,7 +67,8 @@ impl Error {
     /// | `token_type`, `id_token_missing` | the token response is not one of OpenID Connect |
     /// | `subject_mismatch` | userinfo speaks of somebody else |
     /// | `no_credentials`, `invalid_request` | the request's credentials, or a parameter, are absent or ambiguous |
-    /// | `insufficient_scope` | the token is good, but not for this |
+    /// | `insufficient_scope`, `insufficient_role` | the identity is good, but not for this |
+    /// | `insufficient_user_authentication` | it is good, but its sign-in is too weak or too long ago |
     /// | `origin_mismatch` | a request that changes something came from another origin |
     /// | `method_not_allowed`, `unsupported_media_type`, `body_too_large` | the request's form is wrong |
     /// | `reserved_parameter`, `no_endpoint`, `no_client`, `public_client`, `no_access_token`, `no_refresh_token`, `session_too_large` | the call cannot be carried out |

@@ -5,10 +5,12 @@
 mod answer;
 mod back_channel;
 mod front_channel;
+mod policy;
 mod refresh;
 mod seat;
 mod sign_in;
 mod sign_out;
+mod uphold;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +34,8 @@ use crate::{bearer, wire};
 use answer::Answer;
 use back_channel::MAX_LOGOUT_FORM;
 use refresh::Refreshes;
+
+pub use policy::{Policy, PolicyBuilder};
 
 /// Where a sign-in starts.
 const LOGIN: &str = "/login";
@@ -166,13 +170,6 @@ impl Identity {
         self.session.as_deref()
     }
 
-    /// By the token's word, or by what was granted at the sign-in.
-    fn has_scopes(&self, required: &[String]) -> bool {
-        let granted = self.session().and_then(Session::scope).unwrap_or_default();
-        let granted: Vec<&str> = granted.split(' ').chain(self.claims.scopes()).collect();
-        required.iter().all(|scope| granted.contains(&scope.as_str()))
-    }
-
     /// When this identity ends: the token's expiry and leeway, or the session's end if nobody uses it.
     #[must_use]
     pub fn expires_at(&self) -> UnixTime {
@@ -245,21 +242,6 @@ impl Guard {
     /// a person is loading a page, and answered 401 else.
     pub fn require(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
         self.admit(incoming, true, now)
-    }
-
-    /// The same where the identity must also carry all of these scopes
-    /// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)): without one of them the answer is 403
-    /// `insufficient_scope`, which names them.
-    pub fn require_scopes(&self, incoming: Incoming<'_>, scopes: &[&str], now: UnixTime) -> Step<Verdict> {
-        let shape = answer::Shape::of(&incoming);
-        let required: Vec<String> = scopes.iter().copied().map(str::to_owned).collect();
-        self.require(incoming, now).map(now, move |verdict| match verdict {
-            Verdict::Allow { identity: Some(identity), .. } if !identity.has_scopes(&required) => {
-                let error = RequestError::InsufficientScope(required.join(" "));
-                Answer::refusal_as(shape, &error.into()).into()
-            }
-            verdict => verdict,
-        })
     }
 
     /// A token wins over the session and never falls back to it.

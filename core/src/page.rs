@@ -115,7 +115,11 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "This request came from another site",
             "To protect you, nothing was changed. If you meant to do this, do it from this site.",
         ),
-        Error::Request(RequestError::InsufficientScope(_)) => (
+        Error::Request(RequestError::InsufficientAuthentication { .. }) => (
+            "Please sign in again",
+            "This address needs a more recent or a stronger sign-in than yours. Nothing was changed.",
+        ),
+        Error::Request(RequestError::InsufficientScope(_) | RequestError::InsufficientRole(_)) => (
             "This is not permitted",
             "What you have been granted does not cover this address. Nothing was changed.",
         ),

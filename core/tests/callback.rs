@@ -11,7 +11,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use http::{Method, Request, StatusCode};
 use oidc_core::config::ResponseMode;
 use oidc_core::entropy::EntropyFailed;
-use oidc_core::guard::Source;
+use oidc_core::guard::{Policy, Source};
 use oidc_core::{Callback, Client, Config, EntropySource, Guard, Incoming, LoginOptions, Secret, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, DevClient};
 use serde_json::{Value, json};
@@ -978,7 +978,8 @@ fn a50_refusals_carry_the_status_and_the_challenge_of_their_kind() {
     headers.insert("authorization", format!("Bearer {}", world.access_token()).parse().unwrap());
     let incoming =
         Incoming { method: &Method::GET, target: "/api/x", headers: &headers, body: None, presented: None };
-    let verdict = world.run(|now| guard.require_scopes(incoming, &["openid", "admin"], now));
+    let policy = Policy::builder().scopes(&["openid", "admin"]).build().unwrap();
+    let verdict = world.run(|now| guard.require_policy(incoming, &policy, now));
     let response = verdict.into_response();
     assert_eq!(response.status(), 403);
     let challenge = response.headers()["www-authenticate"].to_str().unwrap();

@@ -13,6 +13,7 @@ use kit::{
 };
 use oidc_core::config::{Danger, Remember, ResponseMode};
 use oidc_core::error::{Malformation, ProviderError, Segment, TokenError};
+use oidc_core::guard::Policy;
 use oidc_core::keys::Freshness;
 use oidc_core::login::LoginState;
 use oidc_core::step::{Fetch, FetchResult, Purpose};
@@ -1168,7 +1169,8 @@ fn ask_for(world: &mut World, authorization: Option<&str>, scopes: &[&str]) -> O
     }
     let incoming = incoming(&Method::GET, "/api/things", &headers);
     let guard = world.guard.clone();
-    answer_of(world.run(|now| guard.require_scopes(incoming, scopes, now)))
+    let policy = Policy::builder().scopes(scopes).build().unwrap();
+    answer_of(world.run(|now| guard.require_policy(incoming, &policy, now)))
 }
 
 fn incoming<'a>(method: &'a Method, target: &'a str, headers: &'a HeaderMap) -> Incoming<'a> {

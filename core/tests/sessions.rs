@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, Method, Response};
 use oidc_core::config::ConfigBuilder;
+use oidc_core::guard::Policy;
 use oidc_core::step::{Fetch, FetchError, Reply, StoreAnswer, StoreOp};
 use oidc_core::{Incoming, Step, Verdict};
 use oidc_dev_provider::{DevClient, Fault};
@@ -713,7 +714,8 @@ fn the_scope_that_was_granted_counts_for_a_session() {
     let incoming = Incoming { method, target, headers: &headers, body: None, presented: None };
     let guard = world.guard.clone();
     for (scope, lets_through) in [("profile", true), ("admin", false)] {
-        let verdict = world.run(|now| guard.require_scopes(incoming, &[scope], now));
+        let policy = Policy::builder().scopes(&[scope]).build().unwrap();
+        let verdict = world.run(|now| guard.require_policy(incoming, &policy, now));
         assert_eq!(matches!(verdict, Verdict::Allow { identity: Some(_), .. }), lets_through, "{scope}");
     }
 }

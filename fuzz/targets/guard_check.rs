@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 use http::{Method, StatusCode};
-use oidc_core::guard::Source;
+use oidc_core::guard::{Policy, Source};
 use oidc_core::step::{FetchError, FetchResult, Purpose};
 use oidc_core::{Config, Guard, Identity, Incoming, Verdict};
 
@@ -81,7 +81,10 @@ impl Trial {
         let incoming = request.incoming(limit.and(request.body.as_deref()));
         let step = match request.mode {
             b'!' => guard.require(incoming, NOW),
-            b'?' => guard.require_scopes(incoming, &["read"], NOW),
+            b'?' => {
+                let policy = Policy::builder().scopes(&["read"]).build().expect("it is a scope");
+                guard.require_policy(incoming, &policy, NOW)
+            }
             _ => guard.check(incoming, NOW),
         };
         let provider = request.headers.0.iter().find(|(name, _)| name == "provider");

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use demo::{Demo, pages};
-use oidc_blocking::rouille::{IdentityRequired, Visitor};
+use oidc_blocking::rouille::{Refused, Visitor};
 use oidc_blocking::{Builder, Oidc};
 use rouille::{Request, Response, ResponseBody, Server};
 
@@ -43,7 +43,7 @@ fn answer(oidc: &Oidc, request: &Request) -> Response {
 }
 
 /// Whoever wants to know who asks looks at `visitor.identity`; what needs an identity asks for `visitor.required()?`.
-fn application(request: &Request, visitor: Visitor) -> Result<Response, IdentityRequired> {
+fn application(request: &Request, visitor: Visitor) -> Result<Response, Refused> {
     Ok(respond(match (request.method(), request.url().as_str()) {
         ("GET" | "HEAD", "/") => pages::home(visitor.identity.as_ref()),
         ("GET" | "HEAD", "/profile") => pages::profile(&visitor.required()?),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use http::{HeaderName, HeaderValue, Method};
-use oidc_core::guard::Headers;
+use oidc_core::guard::{Headers, Policy};
 use oidc_core::{Identity, Incoming, Verdict};
 use rouille::{Request, Response};
 
@@ -14,19 +14,30 @@ use crate::Oidc;
 pub struct Visitor {
     /// Who they are, if they presented a good token or have a session.
     pub identity: Option<Identity>,
+    oidc: Oidc,
 }
 
-/// The request needs an identity and has none; [`Oidc::protect`] answers it.
+/// The request's identity is not enough for it, or there is none; [`Oidc::protect`] answers it.
 #[derive(Debug)]
-pub struct IdentityRequired;
+pub struct Refused(Policy);
 
 impl Visitor {
     /// Who they are; to be followed by `?`, which sends them to sign in, or answers 401 where that would not help.
     ///
     /// # Errors
-    /// [`IdentityRequired`] if they are nobody.
-    pub fn required(self) -> Result<Identity, IdentityRequired> {
-        self.identity.ok_or(IdentityRequired)
+    /// [`Refused`] if they are nobody.
+    pub fn required(self) -> Result<Identity, Refused> {
+        self.identity.ok_or_else(|| Refused(Policy::default()))
+    }
+
+    /// Who they are, if they meet a policy; to be followed by `?`, which answers 401 or 403, or sends them to sign in anew where
+    /// that helps.
+    ///
+    /// # Errors
+    /// [`Refused`] if they do not.
+    pub fn meets(self, policy: &Policy) -> Result<Identity, Refused> {
+        let permitted = self.identity.filter(|identity| self.oidc.permits(identity, policy).is_ok());
+        permitted.ok_or_else(|| Refused(policy.clone()))
     }
 }
 
@@ -35,7 +46,7 @@ impl Oidc {
     pub fn protect(
         &self,
         request: &Request,
-        application: impl FnOnce(Visitor) -> Result<Response, IdentityRequired>,
+        application: impl FnOnce(Visitor) -> Result<Response, Refused>,
     ) -> Response {
         let Ok(method) = Method::from_bytes(request.method().as_bytes()) else {
             return Response::text("This method is none.").with_status_code(400);
@@ -46,9 +57,12 @@ impl Oidc {
         incoming.body = body.as_deref();
         match self.check(incoming) {
             Verdict::Allow { identity, headers } => {
-                let response = application(Visitor { identity });
-                let response = response.unwrap_or_else(|IdentityRequired| answer(self.require(incoming)));
-                with_headers(response, headers.iter().map(|(name, value)| (name, value)))
+                match application(Visitor { identity: identity.clone(), oidc: self.clone() }) {
+                    Ok(response) => with_headers(response, headers.iter().map(|(name, value)| (name, value))),
+                    Err(Refused(policy)) => {
+                        answer(self.uphold(Verdict::Allow { identity, headers }, incoming, &policy))
+                    }
+                }
             }
             reply @ Verdict::Reply { .. } => answer(reply),
         }

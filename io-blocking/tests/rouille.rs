@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use oidc_blocking::oidc_core::guard::Policy;
 use oidc_blocking::{Builder, Oidc};
 use rouille::{Request, Response, Server};
 
@@ -25,6 +26,7 @@ fn serve(oidc: &Oidc, request: &Request) -> Response {
     oidc.protect(request, |visitor| {
         Ok(match request.url().as_str() {
             "/" => Response::text(visitor.identity.map_or("nobody".into(), |me| me.sub().to_owned())),
+            "/transfer" => Response::text(visitor.meets(&over_sockets::transfers())?.sub()),
             "/profile" => Response::text(visitor.required()?.sub()),
             "/api/whoami" => {
                 let claims = serde_json::to_vec(&visitor.required()?).unwrap();

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use oidc_core::error::{ConfigError, TokenError};
+use oidc_core::guard::Policy;
 use oidc_core::keys::KeyStatus;
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::service::ServiceToken;
 use oidc_core::userinfo::Userinfo;
 use oidc_core::{
-    Callback, Claims, Client, Config, Error, Guard, Incoming, LoginOptions, Secret, Session, Verdict,
+    Callback, Claims, Client, Config, Error, Guard, Identity, Incoming, LoginOptions, Secret, Session,
+    Verdict,
 };
 
 use crate::engine::{Running, SessionStore, Transport, now};
@@ -58,9 +60,22 @@ impl Oidc {
         self.run(|now| self.guard.require(incoming, now))
     }
 
-    /// See [`Guard::require_scopes`].
-    pub fn require_scopes(&self, incoming: Incoming<'_>, scopes: &[&str]) -> Running<Verdict> {
-        self.run(|now| self.guard.require_scopes(incoming, scopes, now))
+    /// See [`Guard::require_policy`].
+    pub fn require_policy(&self, incoming: Incoming<'_>, policy: &Policy) -> Running<Verdict> {
+        self.run(|now| self.guard.require_policy(incoming, policy, now))
+    }
+
+    /// See [`Guard::uphold`].
+    pub fn uphold(&self, admitted: Verdict, incoming: Incoming<'_>, policy: &Policy) -> Running<Verdict> {
+        self.run(|now| self.guard.uphold(admitted, incoming, policy, now))
+    }
+
+    /// See [`Guard::permits`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn permits(&self, identity: &Identity, policy: &Policy) -> Result<(), Error> {
+        self.guard.permits(identity, policy, now())
     }
 
     /// See [`Client::begin_login`].

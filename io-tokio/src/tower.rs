@@ -4,6 +4,7 @@ use std::task;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
+use oidc_core::guard::Policy;
 use oidc_core::{Identity, Incoming, Verdict};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -14,12 +15,16 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Puts an [`Oidc`] in front of a service; made by [`Oidc::layer`].
 #[derive(Clone)]
-pub struct OidcLayer(Oidc);
+pub struct OidcLayer {
+    oidc: Oidc,
+    policy: Option<Policy>,
+}
 
 /// A service behind an [`OidcLayer`].
 #[derive(Clone)]
 pub struct Protected<S> {
     oidc: Oidc,
+    policy: Option<Policy>,
     inner: S,
 }
 
@@ -36,7 +41,16 @@ impl Oidc {
     /// A layer that protects every route it is put in front of.
     #[must_use]
     pub fn layer(&self) -> OidcLayer {
-        OidcLayer(self.clone())
+        OidcLayer { oidc: self.clone(), policy: None }
+    }
+}
+
+impl OidcLayer {
+    /// Every request that reaches a route must meet this policy, also where the layer stands behind another one of the same
+    /// [`Oidc`]: so a part of the routes can demand more, and nobody is admitted twice.
+    #[must_use]
+    pub fn require(self, policy: &Policy) -> Self {
+        Self { policy: Some(policy.clone()), ..self }
     }
 }
 
@@ -44,7 +58,7 @@ impl<S> Layer<S> for OidcLayer {
     type Service = Protected<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Protected { oidc: self.0.clone(), inner }
+        Protected { oidc: self.oidc.clone(), policy: self.policy.clone(), inner }
     }
 }
 
@@ -65,31 +79,48 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let oidc = self.oidc.clone();
+        let (oidc, policy) = (self.oidc.clone(), self.policy.clone());
         // The service that is ready is this one, and not its clone.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let limit = oidc.guard.body_limit(&Incoming::of(&head));
-            let verdict = match limit {
-                Some(limit) => {
-                    let body = read_body(body, limit).await;
-                    let verdict = oidc.check(Incoming { body: Some(&body), ..Incoming::of(&head) }).await;
-                    return Ok(verdict.into_response().map(R::from));
-                }
-                None => oidc.check(Incoming::of(&head)).await,
+            if let Some(limit) = limit {
+                let body = read_body(body, limit).await;
+                let verdict = oidc.check(Incoming { body: Some(&body), ..Incoming::of(&head) }).await;
+                return Ok(verdict.into_response().map(R::from));
+            }
+            let before = head.extensions.get::<Visitor>().filter(|visitor| visitor.is_of(&oidc)).cloned();
+            // A router may have cut the target since.
+            let target = match &before {
+                Some(visitor) => visitor.target.clone(),
+                None => Incoming::of(&head).target.to_owned(),
+            };
+            let incoming = || Incoming { target: &target, ..Incoming::of(&head) };
+            let admitted = match before {
+                Some(Visitor { identity, .. }) => Verdict::Allow { identity, headers: Vec::new() },
+                None => oidc.check(incoming()).await,
+            };
+            let verdict = match policy {
+                Some(policy) => oidc.uphold(admitted, incoming(), &policy).await,
+                None => admitted,
             };
             let Verdict::Allow { identity, headers } = verdict else {
                 return Ok(verdict.into_response().map(R::from));
             };
-            let target = Incoming::of(&head).target.to_owned();
             let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(Visitor { identity, oidc, target });
             let mut response = inner.call(request).await?;
             response.headers_mut().extend(headers);
             Ok(response)
         })
+    }
+}
+
+impl Visitor {
+    fn is_of(&self, oidc: &Oidc) -> bool {
+        std::ptr::eq(self.oidc.client().config(), oidc.client().config())
     }
 }
 

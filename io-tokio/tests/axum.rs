@@ -5,6 +5,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use oidc_tokio::Builder;
 use oidc_tokio::axum::Identity;
+use oidc_tokio::oidc_core::guard::Policy;
 use tokio::net::TcpListener;
 
 #[path = "../../tests/over_sockets.rs"]
@@ -16,7 +17,12 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
+    // In a router of its own, so that the target which the layer sees is cut.
+    let transfers = Router::new()
+        .route("/", get(async |me: Identity| me.sub().to_owned()))
+        .layer(oidc.layer().require(&over_sockets::transfers()));
     let application = Router::new()
+        .nest("/transfer", transfers)
         .route("/", get(home))
         .route("/profile", get(async |me: Identity| me.sub().to_owned()))
         .route("/api/whoami", get(async |me: Identity| Json(me.0)))

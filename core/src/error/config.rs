@@ -24,8 +24,8 @@ impl ConfigError {
 }
 
 /// Settings that only a program can make.
-const WITHOUT_VARIABLE: [&str; 6] =
-    ["api_paths", "danger", "max_stale", "metadata_url", "refresh_between", "static_keys"];
+const WITHOUT_VARIABLE: [&str; 7] =
+    ["api_paths", "danger", "max_stale", "metadata_url", "policy", "refresh_between", "static_keys"];
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! The request's form, and calls that cannot be carried out.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -25,6 +26,16 @@ pub enum RequestError {
     /// The token is good, and does not carry all of these scopes, separated by spaces
     /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     InsufficientScope(String),
+    /// The identity is good, and has none of these roles, separated by spaces.
+    InsufficientRole(String),
+    /// The identity is good, and its sign-in is too weak or too long ago
+    /// ([RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3)).
+    InsufficientAuthentication {
+        /// The classes of authentication that would do, separated by spaces; any, if there are none.
+        acr_values: Option<String>,
+        /// How long ago the sign-in may be, in whole seconds.
+        max_age: Option<Duration>,
+    },
     /// A parameter of this name must stand exactly once.
     Parameter(&'static str),
     /// What it carries is no good logout token; that is no credential, so no `WWW-Authenticate` helps
@@ -42,16 +53,20 @@ impl RequestError {
             Self::MediaType => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::InsufficientRole(_) => "insufficient_role",
+            Self::InsufficientAuthentication { .. } => "insufficient_user_authentication",
             Self::LogoutToken(error) => error.code(),
         }
     }
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NoCredentials => StatusCode::UNAUTHORIZED,
+            Self::NoCredentials | Self::InsufficientAuthentication { .. } => StatusCode::UNAUTHORIZED,
             Self::LogoutToken(TokenError::KeysUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TwoCredentials | Self::Parameter(_) | Self::LogoutToken(_) => StatusCode::BAD_REQUEST,
-            Self::OriginMismatch | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Self::OriginMismatch | Self::InsufficientScope(_) | Self::InsufficientRole(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -71,6 +86,10 @@ impl fmt::Display for RequestError {
             Self::Parameter(name) => write!(f, "parameter `{name}` must stand exactly once"),
             Self::LogoutToken(error) => write!(f, "logout token: {error}"),
             Self::InsufficientScope(required) => write!(f, "the token lacks a scope of {required:?}"),
+            Self::InsufficientRole(roles) => write!(f, "no role of {roles:?}"),
+            Self::InsufficientAuthentication { .. } => {
+                f.write_str("the sign-in is too weak or too long ago for this")
+            }
         }
     }
 }

@@ -117,6 +117,12 @@ fn of_callers() -> Vec<(Error, &'static str, u16)> {
         (RequestError::MediaType.into(), "form", 415),
         (RequestError::BodyTooLarge(65_536).into(), "65536 bytes", 413),
         (RequestError::InsufficientScope("read write".into()).into(), "\"read write\"", 403),
+        (RequestError::InsufficientRole("admin owner".into()).into(), "\"admin owner\"", 403),
+        (
+            RequestError::InsufficientAuthentication { acr_values: None, max_age: None }.into(),
+            "too weak or too long ago",
+            401,
+        ),
         (RequestError::Parameter("sid").into(), "`sid` must stand exactly once", 400),
         (RequestError::LogoutToken(TokenError::Expired).into(), "logout token: expired", 400),
         (

@@ -15,6 +15,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use oidc_core::config::ConfigBuilder;
 use oidc_core::entropy::EntropyFailed;
+use oidc_core::guard::Policy;
 use oidc_core::step::{Fetch, FetchError, FetchResult, StoreError, StoreOp, StoreResult};
 use oidc_core::store::Memory;
 use oidc_core::time::UnixTime;
@@ -207,8 +208,10 @@ impl World {
             presented: None,
         };
         let body = guard.body_limit(&incoming(None)).map(|_| ask.body.as_slice());
-        let verdict = self.run(|now| {
-            if ask.required { guard.require(incoming(body), now) } else { guard.check(incoming(body), now) }
+        let verdict = self.run(|now| match &ask.policy {
+            Some(policy) => guard.require_policy(incoming(body), policy, now),
+            None if ask.required => guard.require(incoming(body), now),
+            None => guard.check(incoming(body), now),
         });
         Answer::of(verdict)
     }
@@ -222,12 +225,14 @@ pub struct Ask {
     headers: HeaderMap,
     body: Vec<u8>,
     required: bool,
+    policy: Option<Policy>,
 }
 
 impl Ask {
     pub fn get(target: &str) -> Self {
         let headers = HeaderMap::new();
-        Self { method: Method::GET, target: target.into(), headers, body: Vec::new(), required: false }
+        let (method, target) = (Method::GET, target.into());
+        Self { method, target, headers, body: Vec::new(), required: false, policy: None }
     }
 
     pub fn method(method: Method, target: &str) -> Self {
@@ -253,6 +258,11 @@ impl Ask {
     pub fn page(self) -> Self {
         self.header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
             .header("sec-fetch-mode", "navigate")
+    }
+
+    /// The application asks for an identity that meets a policy.
+    pub fn policy(self, policy: &Policy) -> Self {
+        Self { policy: Some(policy.clone()), ..self }
     }
 
     /// The application asks for an identity.
