@@ -30,7 +30,7 @@ fn in_store() -> ConfigBuilder {
 
 /// Sessions that keep tokens and can be refreshed.
 fn refreshable(settings: ConfigBuilder) -> ConfigBuilder {
-    settings.keep_tokens(true).scopes("openid profile email offline_access")
+    settings.scopes("openid profile email offline_access")
 }
 
 /// The same sessions in cookies and in a store.
@@ -397,7 +397,7 @@ fn a_session_is_refreshed_before_its_access_token_ends_and_the_handler_finds_a_f
 
 #[test]
 fn a_session_without_tokens_is_never_refreshed() {
-    let mut world = world(settings().scopes("openid offline_access"));
+    let mut world = world(settings().scopes("openid offline_access").keep_tokens(false));
     let mut browser = signed_in(&mut world);
     world.pass(2 * LIFE);
     let answer = browser.open(&mut world, "/");

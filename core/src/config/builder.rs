@@ -30,6 +30,7 @@ pub struct ConfigBuilder {
     algorithms: Vec<Algorithm>,
     leeway: Duration,
     session: SessionSettings,
+    keep_tokens: Option<bool>,
     cookie_secrets: Vec<Secret>,
     api_paths: Vec<String>,
     metadata_url: Option<String>,
@@ -63,6 +64,7 @@ impl ConfigBuilder {
                 has_store: false,
                 in_cookies: false,
             },
+            keep_tokens: None,
             cookie_secrets: Vec::new(),
             api_paths: vec!["/api/".to_owned()],
             metadata_url: None,
@@ -160,10 +162,11 @@ impl ConfigBuilder {
     }
 
     /// Whether a session keeps access and refresh token, for calls on the person's behalf: see
-    /// [`Session::access_token`](crate::Session::access_token). Default: no.
+    /// [`Session::access_token`](crate::Session::access_token). Default: if the scopes ask for `offline_access`, which is of no
+    /// use else.
     #[must_use]
     pub fn keep_tokens(mut self, keep: bool) -> Self {
-        self.session.keep_tokens = keep;
+        self.keep_tokens = Some(keep);
         self
     }
 
@@ -299,6 +302,8 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config, ConfigError> {
         let issuer = Issuer::parse(&self.issuer)?;
         let registration = self.registration()?;
+        let offline = self.scopes.split(' ').any(|scope| scope == "offline_access");
+        let keep_tokens = self.keep_tokens.unwrap_or(offline);
         let audience = match (&self.audience, &self.client_id) {
             (Some(audience), _) => audience,
             (None, Some(client_id)) => client_id,
@@ -322,7 +327,7 @@ impl ConfigBuilder {
             issuer,
             algorithms: self.algorithms,
             leeway: self.leeway,
-            session: session_settings(self.session)?,
+            session: session_settings(self.session, keep_tokens)?,
             cookie_secrets: self
                 .cookie_secrets
                 .iter()
@@ -444,7 +449,7 @@ impl PreparedKey for AnyKey {
     }
 }
 
-fn session_settings(session: SessionSettings) -> Result<SessionSettings, ConfigError> {
+fn session_settings(session: SessionSettings, keep_tokens: bool) -> Result<SessionSettings, ConfigError> {
     if session.idle.is_zero() {
         return Err(ConfigError::new("session_idle", "must be at least 1 second"));
     }
@@ -454,7 +459,7 @@ fn session_settings(session: SessionSettings) -> Result<SessionSettings, ConfigE
     if session.absolute > MOST_LIFETIME {
         return Err(ConfigError::new("session_absolute", "is over 34560000 seconds (400 days)"));
     }
-    Ok(session)
+    Ok(SessionSettings { keep_tokens, ..session })
 }
 
 fn cookie_secret(text: &str) -> Result<Secret, ConfigError> {
