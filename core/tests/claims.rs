@@ -1084,9 +1084,18 @@ fn c39_typ_is_a_media_type_in_any_case_and_may_be_absent() {
     for typ in ["jwt", "JWT", "Jwt", "application/jwt", "application/JWT", "APPLICATION/JWT"] {
         assert!(judge(typ).is_ok(), "{typ}");
     }
-    for typ in
-        ["", "JOSE", "jwt ", " jwt", "text/jwt", "application/application/jwt", "/jwt", "xjwt", "id+jwt"]
-    {
+    for typ in [
+        "",
+        "JOSE",
+        "jwt ",
+        " jwt",
+        "text/jwt",
+        "applicatiom/jwt",
+        "application/application/jwt",
+        "/jwt",
+        "xjwt",
+        "id+jwt",
+    ] {
         assert_eq!(refusal(judge(typ)), WRONG_TYPE, "{typ:?}");
     }
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "APPLICATION/at+JWT"] {

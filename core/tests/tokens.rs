@@ -901,6 +901,29 @@ fn t33_any_depth_is_refused_on_a_small_stack() {
     });
 }
 
+/// A string may hold any number of brackets, however deep the rest is.
+#[test]
+fn t33_brackets_in_strings_are_no_depth() {
+    let trial = Trial::new();
+    // Claims are an object themselves, so 31 levels of arrays in them are the most.
+    let deepest = format!("{}{}", "[".repeat(31), "]".repeat(31));
+    for brackets in ["[", "{", r#"[{\""#, r"\\["] {
+        let text = brackets.repeat(40);
+        for claims in [
+            format!(r#""deep":{deepest},"text":"{text}""#),
+            format!(r#""text":"{text}","deep":{deepest}"#),
+            format!(r#""{text}":{deepest}"#),
+        ] {
+            let payload = id_claims().to_string().replacen('{', &format!("{{{claims},"), 1);
+            assert!(trial.judge(&trial.with_payload(payload)).is_ok(), "{claims}");
+        }
+    }
+    let payload =
+        id_claims().to_string().replacen('{', &format!("{{\"text\":\"]]]]\",\"deep\":[{deepest}],"), 1);
+    let refused = trial.malformed(&trial.with_payload(payload));
+    assert_eq!(refused, (Segment::Payload, Malformation::TooDeep), "one more");
+}
+
 #[test]
 fn t34_a_number_beyond_all_bounds_is_refused() {
     let trial = Trial::new();
@@ -1371,6 +1394,8 @@ fn t47_nested_and_encrypted_tokens_are_refused() {
     }
     let token = trial.op.token_with(json!({ "cty": 1 }), &id_claims());
     assert_eq!(trial.malformed(&token), (Segment::Header, Malformation::Header("cty")));
+    let plain = trial.op.token_with(json!({ "cty": "application/json" }), &id_claims());
+    assert!(trial.judge(&plain).is_ok(), "claims are JSON");
     // A token within a token: the outer one's payload is text, no claims.
     let nested = trial.with_payload(trial.good());
     assert!(matches!(trial.malformed(&nested), (Segment::Payload, Malformation::Json { .. })));
