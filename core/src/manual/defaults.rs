@@ -37,6 +37,7 @@
 //! | a return address | 2 KiB | it travels in a cookie |
 //! | a logout request | 64 KiB | as for callbacks; the token in it is bounded by itself |
 //! | sign-outs remembered | 65,536 of each channel, for the longest session | some 10 MB each at most; the oldest give way |
+//! | tokens of the client's own | remembered until 30 s before their end, or half their lifetime; 65,536 scopes | the services that take them have clocks of their own; what ends first gives way |
 //! | the address that ends a session at the provider | 2,000 bytes | beyond them the same is posted: an ID token of some kilobytes may be in it |
 //! | a session | five cookies of 4 KiB | beyond them browsers and proxies drop headers |
 //!

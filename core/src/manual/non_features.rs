@@ -14,8 +14,10 @@
 //! - **Following redirects of the provider's endpoints.** Their addresses come from metadata; a redirect is a mistake or worse.
 //! - **The e-mail address as an identity.** It can be reassigned, and is often not verified. [`Identity`](crate::Identity) has
 //!   `iss` and `sub`, which together are never reassigned.
-//! - **Roles and permissions.** Providers spell them in ways of their own: see [own claims](super::recipes#own-claims). Who may
-//!   do what is the application's to say.
+//! - **Permissions.** A [`Policy`](crate::guard::Policy) asks for scopes and roles where the provider puts them; who may do
+//!   what is the application's to say.
+//! - **`Forwarded` and `X-Forwarded-*`.** Nothing is decided by what a stranger may have written: the application's origin is
+//!   that of its redirect URI, whatever stands before it.
 //! - **A clock, a random source, sockets.** They are arguments, so that every behaviour can be tested, and any runtime can
 //!   carry the protocol.
 //! - **Type parameters for claims, stores and HTTP clients.** A `Client` is a `Client`; own claims are read out of

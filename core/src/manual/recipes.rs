@@ -35,7 +35,7 @@
 //!
 //! [`Config::resource_server`](crate::Config::resource_server) needs no client: issuer and audience are all.
 //! [`Guard::check`](crate::Guard::check) refuses bad tokens and lets requests without one through, as nobody's;
-//! [`Guard::require`](crate::Guard::require) demands one. What a token allows is for the application to say.
+//! [`Guard::require`](crate::Guard::require) demands one, and [a policy](#who-may-do-what) what it must allow.
 //!
 //! ```
 //! use oidc_core::{Config, token::AccessToken};
@@ -47,10 +47,75 @@
 //! # Ok::<(), oidc_core::error::ConfigError>(())
 //! ```
 //!
+//! # Who may do what
+//!
+//! A [`Policy`](crate::guard::Policy) is made at the start, where a mistake in it ends the program, and demanded of requests.
+//!
+//! ```
+//! use std::time::Duration;
+//! use oidc_core::guard::Policy;
+//!
+//! // A token for the right things, whoever shows it.
+//! let reports = Policy::builder().scopes(&["reports:read"]).build()?;
+//! // A person of the right kind; Keycloak puts its roles there.
+//! let admins = Policy::builder().any_role("/realm_access/roles", &["admin", "owner"]).build()?;
+//! // Signed in with a key that resists phishing, within the last five minutes.
+//! let transfers = Policy::builder().acr(&["phr", "phrh"]).max_age(Duration::from_secs(300)).build()?;
+//! # Ok::<(), oidc_core::error::ConfigError>(())
+//! ```
+//!
+//! In axum a layer demands it of all routes behind it. Behind another layer of the same `Oidc`, it adds to that one's work
+//! and admits nobody twice:
+//!
+//! ```text
+//! let admin = Router::new().route("/users", get(users)).layer(oidc.layer().require(&admins));
+//! let app = Router::new().route("/", get(home)).nest("/admin", admin).layer(oidc.layer());
+//! ```
+//!
+//! In rouille a visitor does: `let me = visitor.meets(&admins)?;`. Elsewhere, [`Guard::require_policy`](crate::Guard::require_policy)
+//! takes the place of [`Guard::require`](crate::Guard::require), and [`Guard::uphold`](crate::Guard::uphold) judges what
+//! [`Guard::check`](crate::Guard::check) has let through; both are methods of the drivers' `Oidc`, too.
+//! [`Guard::permits`](crate::Guard::permits) only tells, for a button that not everybody may see.
+//!
+//! | what is missing | a token, a script or an API | a person who is loading a page, in a session |
+//! |---|---|---|
+//! | an identity | 401 | sent to sign in, as the policy demands |
+//! | a scope, a role | 403 `insufficient_scope`, `insufficient_role` | 403, as a page |
+//! | `acr`, a recent `auth_time` | 401 with the challenge of [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3) | sent to sign in anew |
+//!
+//! The ID token of that sign-in must meet `acr` and `max_age` itself: a provider that does not deliver gives an error page, and
+//! not one sign-in after another. A session has the claims of its ID token and of userinfo; where roles stand only in access
+//! tokens, have the provider put them there, too. An ID token seldom names scopes.
+//!
+//! # Calls between services
+//!
+//! A service calls another one by a token of its own, for which its client must be allowed the grant `client_credentials`.
+//! `Oidc::client_credentials` of the drivers, or [`Client::client_credentials`](crate::Client::client_credentials), is called before
+//! each request: it remembers the token until shortly before its end, and asks once for all who need it.
+//!
+//! ```
+//! # use oidc_core::{Client, Error, Step, service::ServiceToken, time::UnixTime};
+//! # struct Oidc(Client);
+//! # impl Oidc {
+//! #     fn client_credentials(&self, scope: &str) -> Result<ServiceToken, Error> {
+//! #         match self.0.client_credentials(scope, UnixTime::EPOCH) {
+//! #             Step::Done(token) => token,
+//! #             _ => Err(Error::Store),
+//! #         }
+//! #     }
+//! # }
+//! fn authorization(oidc: &Oidc) -> Result<String, Error> {
+//!     let token = oidc.client_credentials("reports:read")?; // `.await` in `oidc-tokio`
+//!     Ok(format!("Bearer {}", token.access_token().expose()))
+//! }
+//! ```
+//!
+//! Nothing here hears how the other service answers: a token that it refuses serves on until its end.
+//!
 //! # Signing in again before something delicate
 //!
-//! `max_age` makes the provider ask again, and an ID token that does not say so is refused. So is one without the class of
-//! authentication that is called essential.
+//! [A policy](#who-may-do-what) does it by itself. By hand, `max_age` makes the provider ask again, and an ID token that does
+//! not say so is refused. So is one without the class of authentication that is called essential.
 //!
 //! ```
 //! use oidc_core::LoginOptions;

@@ -1,0 +1,72 @@
+//! Layers with a policy: alone, behind another of the same `Oidc`, and behind one of another.
+#![cfg(feature = "axum")]
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::{Request, Response, StatusCode};
+use oidc_dev_provider::{AccessTokenRequest, DevProvider, Running};
+use oidc_tokio::oidc_core::Config;
+use oidc_tokio::oidc_core::guard::Policy;
+use oidc_tokio::{Builder, Oidc};
+use tower_service::Service;
+
+/// Takes each token once.
+fn oidc(provider: &Running) -> Oidc {
+    let config = Config::resource_server(&provider.issuer(), "demo-client").single_use_tokens(true);
+    Builder::new(config).build().unwrap()
+}
+
+fn token(provider: &Running) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    provider.with(|provider| provider.access_token(AccessTokenRequest::default(), now))
+}
+
+fn role(role: &str) -> Policy {
+    Policy::builder().role("/roles", role).build().unwrap()
+}
+
+fn routes() -> Router {
+    Router::new().route("/", get(async || "inside"))
+}
+
+async fn status(app: &Router, target: &str, token: &str) -> StatusCode {
+    let request = Request::get(target).header("authorization", format!("Bearer {token}"));
+    let answer: Result<Response<Body>, Infallible> =
+        app.clone().call(request.body(Body::empty()).unwrap()).await;
+    answer.unwrap().status()
+}
+
+#[tokio::test]
+async fn a_layer_demands_its_policy_of_every_route() {
+    let provider = DevProvider::serve("127.0.0.1:0").unwrap();
+    let oidc = oidc(&provider);
+    for (needed, expected) in [("engineer", 200), ("owner", 403)] {
+        let app = routes().layer(oidc.layer().require(&role(needed)));
+        assert_eq!(status(&app, "/", &token(&provider)).await, expected, "{needed}");
+    }
+}
+
+#[tokio::test]
+async fn a_layer_behind_another_of_the_same_admits_nobody_twice() {
+    let provider = DevProvider::serve("127.0.0.1:0").unwrap();
+    let oidc = oidc(&provider);
+    let inner = |needed: &str| routes().layer(oidc.layer().require(&role(needed)));
+    let app = routes().nest("/in", inner("engineer")).nest("/not", inner("owner")).layer(oidc.layer());
+    let once = token(&provider);
+    assert_eq!(status(&app, "/in", &once).await, 200);
+    assert_eq!(status(&app, "/in", &once).await, 401, "it was good once");
+    assert_eq!(status(&app, "/not", &token(&provider)).await, 403);
+    assert_eq!(status(&app, "/", &token(&provider)).await, 200);
+}
+
+#[tokio::test]
+async fn a_layer_behind_one_of_another_issuer_judges_for_itself() {
+    let [ours, theirs] = [(); 2].map(|()| DevProvider::serve("127.0.0.1:0").unwrap());
+    let inner = routes().layer(oidc(&ours).layer().require(&role("engineer")));
+    let app = routes().nest("/in", inner).layer(oidc(&theirs).layer());
+    assert_eq!(status(&app, "/", &token(&theirs)).await, 200);
+    assert_eq!(status(&app, "/in", &token(&theirs)).await, 401, "whoever is theirs is nobody here");
+}
