@@ -3,6 +3,7 @@
 //! - [`attacks`]: which attacks there are, where each is stopped, and what is not stopped.
 //! - [`defaults`]: what holds unless you say otherwise, and why.
 //! - [`recipes`]: own claims, own stores, own HTTP clients, sign-outs by the provider, tests with the dev provider.
+//! - [`sessions`]: how a session lives, is refreshed and ends, and what a store adds.
 //! - [`misuse`]: mistakes that do not compile.
 //! - [`non_features`]: what is left out on purpose.
 
@@ -11,3 +12,4 @@ pub mod defaults;
 pub mod misuse;
 pub mod non_features;
 pub mod recipes;
+pub mod sessions;

@@ -99,10 +99,9 @@
 //!
 //! # What is not stopped
 //!
-//! - Whoever steals a bearer token can use it until it expires, and whoever steals a session cookie until the session ends:
-//!   `/logout` takes the cookie from the browser that asks, and no copy of it. A copy ends when the provider then sends a
-//!   sign-out back, as it does where the back channel is registered. Keep lifetimes short where that matters.
-//! - A session that the provider has ended lives on in processes that were not told, and in all that have restarted since:
+//! - Whoever steals a bearer token can use it until it expires, and whoever steals a session cookie until the session ends.
+//!   Keep lifetimes short where that matters.
+//! - Without a store, a session that was ended lives on in processes that were not told, and in all that have restarted since:
 //!   each keeps its own list. Beyond 65,536 sign-outs within a session's lifetime the oldest are forgotten, with a warning in
 //!   the log. Strangers can fill the list of the front channel; register the back channel where the provider has it.
 //! - Where ID tokens are taken as bearer tokens, which is off by default, every program that is given one for your audience
@@ -110,7 +109,7 @@
 //! - Where any JWT is taken as an access token, also off by default, an ID token without `nonce`, `at_hash` and `c_hash` cannot
 //!   be told from one.
 //! - A session ends by its own lifetimes: what the provider does to the account meanwhile is not seen, unless it sends a
-//!   sign-out.
+//!   sign-out, or refuses to refresh a session that keeps tokens.
 //! - Without a store, a callback can be played again in another process, within ten minutes and by the same browser only. The
 //!   provider then refuses the code, which is good for one use.
 //! - Requests that change something in your application: `SameSite=Lax` keeps other sites' forms from carrying the session,

@@ -17,7 +17,8 @@
 //! | userinfo | asked at sign-in, where there is such an endpoint | several providers put the name only there; the ID token's word wins |
 //! | session, idle | a day | a working day and the night after |
 //! | session, absolute | a week | longer, and nobody notices that an account was closed |
-//! | tokens in the session | not kept | what is not there cannot be stolen; [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens) keeps them |
+//! | sessions | in cookies | nothing to run; a store adds what holds across instances (see [`sessions`](super::sessions)) |
+//! | tokens in the session | kept if `offline_access` is asked for | what is not there cannot be stolen; [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens) decides otherwise |
 //! | cookie secret | random at start | the demo works at once; sessions then end with the process, and a warning says so |
 //! | paths answered 401 instead of a redirect | `/api/` | a program cannot sign in; so are requests that are no page loads, wherever they go |
 //!
@@ -39,7 +40,8 @@
 //! | sign-outs remembered | 65,536 of each channel, for the longest session | some 10 MB each at most; the oldest give way |
 //! | tokens of the client's own | remembered until 30 s before their end, or half their lifetime; 65,536 scopes | the services that take them have clocks of their own; what ends first gives way |
 //! | the address that ends a session at the provider | 2,000 bytes | beyond them the same is posted: an ID token of some kilobytes may be in it |
-//! | a session | five cookies of 4 KiB | beyond them browsers and proxies drop headers |
+//! | a session in cookies | five of 4 KiB | beyond them browsers and proxies drop headers |
+//! | a refresh | 30 seconds before the access token ends; its result is remembered for a minute | enough for one request, and for those that come late |
 //!
 //! # Fetching
 //!

@@ -145,8 +145,8 @@
 //! | `frontchannel_logout_session_required` | `true`: a request without `iss` and `sid` is refused |
 //! | `post_logout_redirect_uris` | `https://app.example/logged-out` |
 //!
-//! Prefer the back channel: it needs no browser, and its tokens prove themselves. Sessions live in cookies, so what has ended
-//! is remembered by the process that is told. Where several serve one application, the request has to reach each of them.
+//! Prefer the back channel: it needs no browser, and its tokens prove themselves. Without a store, what has ended is remembered
+//! by the process that is told; where several serve one application, give them a store (see [`sessions`](super::sessions)).
 //!
 //! # Tests with the dev provider
 //!
