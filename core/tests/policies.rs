@@ -21,7 +21,7 @@ fn strong() -> Policy {
 }
 
 /// What a bearer token with these claims meets with.
-fn bearer(world: &mut World, claims: Value, policy: &Policy) -> Answer {
+fn bearer(world: &mut World, claims: &Value, policy: &Policy) -> Answer {
     let request = AccessTokenRequest {
         client_id: "web".into(),
         audience: "web".into(),
@@ -74,7 +74,7 @@ fn a_role_is_a_string_an_element_or_a_member_s_name_and_nothing_else() {
         (json!(7), false),
         (json!(null), false),
     ] {
-        let answer = bearer(&mut world, json!({ "app": { "roles": roles } }), &policy);
+        let answer = bearer(&mut world, &json!({ "app": { "roles": roles } }), &policy);
         assert_eq!(answer.status.is_none(), held, "{roles}");
         if !held {
             assert_eq!((answer.status(), answer.code().as_str()), (403, "insufficient_role"), "{roles}");
@@ -84,7 +84,7 @@ fn a_role_is_a_string_an_element_or_a_member_s_name_and_nothing_else() {
     for elsewhere in
         [json!({}), json!({ "app": ["admin"] }), json!({ "app": "admin" }), json!({ "roles": "admin" })]
     {
-        assert_eq!(bearer(&mut world, elsewhere.clone(), &policy).code(), "insufficient_role", "{elsewhere}");
+        assert_eq!(bearer(&mut world, &elsewhere, &policy).code(), "insufficient_role", "{elsewhere}");
     }
 }
 
@@ -103,10 +103,10 @@ fn a_pointer_reaches_every_name() {
         ("/a/0", json!({ "a": { "0": "r" } })),
     ] {
         let policy = built(Policy::builder().role(pointer, "r"));
-        assert_eq!(bearer(&mut world, claims, &policy).status, None, "{pointer}");
+        assert_eq!(bearer(&mut world, &claims, &policy).status, None, "{pointer}");
     }
     let policy = built(Policy::builder().role("/a/0", "r"));
-    assert_eq!(bearer(&mut world, json!({ "a": ["r"] }), &policy).code(), "insufficient_role", "no order");
+    assert_eq!(bearer(&mut world, &json!({ "a": ["r"] }), &policy).code(), "insufficient_role", "no order");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn every_demand_must_be_met_and_what_another_sign_in_cannot_mend_is_told_first()
             .acr(&["phr"]),
     );
     let all = json!({ "roles": "admin", "groups": "staff", "acr": "phr" });
-    assert_eq!(bearer(&mut world, all.clone(), &policy).status, None);
+    assert_eq!(bearer(&mut world, &all, &policy).status, None);
     for (name, value, code) in [
         ("scope", json!("read"), "insufficient_scope"),
         ("roles", json!("user"), "insufficient_role"),
@@ -129,11 +129,11 @@ fn every_demand_must_be_met_and_what_another_sign_in_cannot_mend_is_told_first()
     ] {
         let mut claims = all.clone();
         claims[name] = value;
-        assert_eq!(bearer(&mut world, claims.clone(), &policy).code(), code, "{name}");
+        assert_eq!(bearer(&mut world, &claims, &policy).code(), code, "{name}");
         claims["acr"] = json!("1");
-        assert_eq!(bearer(&mut world, claims, &policy).code(), code, "{name}");
+        assert_eq!(bearer(&mut world, &claims, &policy).code(), code, "{name}");
     }
-    assert_eq!(bearer(&mut world, json!({}), &Policy::default()).status, None, "an identity is enough");
+    assert_eq!(bearer(&mut world, &json!({}), &Policy::default()).status, None, "an identity is enough");
     assert_eq!(world.ask(Ask::get("/api/x").policy(&Policy::default())).code(), "no_credentials");
 }
 
@@ -155,7 +155,7 @@ fn a_token_of_a_weak_or_old_sign_in_is_challenged_with_what_is_missing() {
         (json!({ "acr": "phr phrh", "auth_time": now }), false),
         (json!({ "auth_time": now }), false),
     ] {
-        let answer = bearer(&mut world, claims.clone(), &strong());
+        let answer = bearer(&mut world, &claims, &strong());
         assert_eq!(answer.status.is_none(), met, "{claims}");
         if !met {
             assert_eq!((answer.status(), answer.code().as_str()), (401, "insufficient_user_authentication"));
@@ -165,7 +165,7 @@ fn a_token_of_a_weak_or_old_sign_in_is_challenged_with_what_is_missing() {
         }
     }
     let only_age = built(Policy::builder().max_age(Duration::from_millis(1_900)));
-    let challenge = bearer(&mut world, json!({}), &only_age).header("www-authenticate").to_owned();
+    let challenge = bearer(&mut world, &json!({}), &only_age).header("www-authenticate").to_owned();
     assert!(challenge.ends_with("insufficient_user_authentication\", max_age=\"1\""), "{challenge}");
 }
 
