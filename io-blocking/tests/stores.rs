@@ -131,6 +131,22 @@ mod redis {
     }
 
     #[test]
+    fn a_connection_that_was_cut_while_idle_is_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let store = RedisStore::new(&format!("redis://{}", listener.local_addr().unwrap())).unwrap();
+        thread::spawn(move || {
+            loop {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 1_000]);
+                let _ = stream.write_all(b"*1\r\n$1\r\n1\r\n");
+            }
+        });
+        assert!(store.run(consume("a"), NOW) == Ok(StoreAnswer::Taken(true)));
+        thread::sleep(Duration::from_millis(1_100));
+        assert!(store.run(consume("b"), NOW) == Ok(StoreAnswer::Taken(true)));
+    }
+
+    #[test]
     fn what_is_no_answer_of_redis_is_an_error() {
         let answers: [&[u8]; 6] = [
             b"HTTP/1.1 400 Bad Request\r\n\r\n",

@@ -78,7 +78,9 @@ impl RedisStore {
 
     /// One that is known to live, or a new one.
     fn connection(&self) -> RedisResult<Connection> {
-        if let Some(Idle { mut connection, since }) = self.idle().pop() {
+        // A statement of its own, or the lock would be held until the end.
+        let kept = self.idle().pop();
+        if let Some(Idle { mut connection, since }) = kept {
             if since.elapsed() < Self::FRESH {
                 return Ok(connection);
             }
