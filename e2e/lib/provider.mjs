@@ -19,18 +19,20 @@ const AUTH_METHODS = { basic: "client_secret_basic", post: "client_secret_post",
 export const clientId = (auth, alg = "RS256") => `${auth}-${alg.toLowerCase()}`;
 
 /// `appUrls`: base URLs of the relying parties that may be sent back to. `tls`: key and certificate, to speak https.
-export async function startProvider({ appUrls, signedIn = false, tls }) {
+/// `backChannel`: where a sign-out is told.
+export async function startProvider({ appUrls, signedIn = false, tls, backChannel }) {
   const server = tls ? createTlsServer(tls) : createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 
-  const provider = new Provider(issuer, configuration(appUrls, signedIn));
+  const provider = new Provider(issuer, configuration(appUrls, signedIn, backChannel));
   // Only for the eye of who reads a failed run.
   const errors = [];
   provider.on("server_error", (_ctx, error) => errors.push(error));
   provider.on("grant.error", (_ctx, error) => errors.push(error));
   provider.on("authorization.error", (_ctx, error) => errors.push(error));
+  provider.on("backchannel.error", (_ctx, error) => errors.push(error));
   if (signedIn) provider.use(signInFirst(provider));
   server.on("request", provider.callback());
 
@@ -46,19 +48,22 @@ export async function startProvider({ appUrls, signedIn = false, tls }) {
   };
 }
 
-function configuration(appUrls, signedIn) {
+function configuration(appUrls, signedIn, backChannel) {
   return {
-    clients: [...clients(appUrls), machineClient()],
+    clients: [...clients(appUrls, backChannel), machineClient()],
     jwks: { keys: [signingKey()] },
     cookies: { keys: ["only for tests"], short: { signed: false }, long: { signed: false } },
     claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"] },
     // The app shows the ID token's claims; a strict provider leaves name and email to userinfo.
     conformIdTokenClaims: false,
     enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
+    // It calls nobody at a loopback address of itself, and there is nobody else here.
+    fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
     findAccount: (_ctx, id) => ({ accountId: id, claims: () => claimsOf(id) }),
     features: {
       devInteractions: { enabled: !signedIn },
       rpInitiatedLogout: { enabled: true },
+      backchannelLogout: { enabled: backChannel !== undefined },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -74,7 +79,7 @@ function configuration(appUrls, signedIn) {
   };
 }
 
-function clients(appUrls) {
+function clients(appUrls, backChannel) {
   return Object.entries(AUTH_METHODS).flatMap(([auth, method]) =>
     ALGORITHMS.map((alg) => ({
       client_id: clientId(auth, alg),
@@ -84,6 +89,7 @@ function clients(appUrls) {
       grant_types: ["authorization_code", "refresh_token"],
       redirect_uris: appUrls.map((url) => `${url}/callback`),
       post_logout_redirect_uris: appUrls.map((url) => `${url}/logged-out`),
+      ...(backChannel && { backchannel_logout_uri: backChannel, backchannel_logout_session_required: true }),
     })),
   );
 }
