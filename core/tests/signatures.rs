@@ -731,6 +731,7 @@ fn s27_an_exponent_that_makes_no_signature_is_skipped() {
         (vec![1, 0, 0], SkipReason::Exponent),
         (vec![1, 0, 2], SkipReason::Exponent),
         (vec![1, 0, 0, 0, 0], SkipReason::Exponent),
+        (vec![1, 0, 0, 0, 0, 0, 1, 0, 1], SkipReason::Exponent),
         (DEV[0].n(), SkipReason::Exponent),
         (n.wrapping_add(number(&[2])).to_be_bytes()[8..].to_vec(), SkipReason::Exponent),
     ] {

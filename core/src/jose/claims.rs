@@ -147,12 +147,14 @@ enum Quoted {
 }
 
 impl Quoted {
-    fn from(text: &str, payload: &[u8]) -> Self {
-        let begin = text.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
-        let place = begin..begin.saturating_add(text.len());
-        match payload.get(place.clone()) {
-            Some(found) if found == text.as_bytes() => Self::At(place),
-            _ => Self::Unescaped(text.to_owned()),
+    /// What was read from this payload: borrowed from it, unless it had to be unescaped.
+    fn from(text: &Cow<'_, str>, payload: &[u8]) -> Self {
+        match text {
+            Cow::Borrowed(text) => {
+                let begin = text.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
+                Self::At(begin..begin.saturating_add(text.len()))
+            }
+            Cow::Owned(text) => Self::Unescaped(text.clone()),
         }
     }
 
