@@ -1,4 +1,5 @@
 //! Tokens of the client's own: remembered by scope, obtained by one flow for all, and by nobody during a back-off.
+#![cfg(feature = "rsa")]
 
 mod support;
 

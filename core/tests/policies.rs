@@ -1,4 +1,5 @@
 //! Policies: who may enter, who is refused for good, and who signs in anew for it.
+#![cfg(feature = "rsa")]
 
 mod support;
 
