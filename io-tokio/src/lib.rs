@@ -2,6 +2,13 @@
 //!
 //! [`Oidc`] carries out what [`oidc_core`] decides, on tokio, with `reqwest`. With the feature `tower`, `Oidc::layer` puts
 //! it in front of any tower service; with the feature `axum`, handlers take an `Identity`.
+//!
+//! # With a store and without
+//!
+//! Without a session store, a sign-in is good for one callback in each process, and each process knows the sign-outs that it
+//! was told. With one, by `Builder::store` or `OIDC_SESSION_STORE`, that holds for all processes which share it:
+//! [`MemoryStore`] for one process, `RedisStore` (feature `redis`) for many. While a store does not answer, what needs it is
+//! answered 503, never as if there were no session.
 
 #[cfg(feature = "axum")]
 pub mod axum;
