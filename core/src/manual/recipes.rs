@@ -222,28 +222,44 @@
 //!
 //! # A store of one's own
 //!
-//! Without a store, a sign-in is good for one callback in each process. With one (`Builder::store` of the drivers, whose trait
-//! is `SessionStore`), it is good for one among all processes that share the store. That takes one operation; sessions
-//! themselves live in cookies.
+//! [`Memory`](crate::store::Memory) serves one process, and the drivers' `RedisStore` all that share a server. Any other
+//! database will do if it can carry out each [`StoreOp`](crate::step::StoreOp) as one atomic operation; what each one owes is
+//! written there. It goes into `Builder::store` of the drivers, whose trait is `SessionStore`.
+//!
+//! Most databases have what it takes: a write that depends on a version, an insert that fails if the key is there, an expiry.
+//! Revocations need an order, too: each is noted at one more than the last place, or at the time in milliseconds if that is
+//! more. Here one of the operations is one's own, and the rest is [`Memory`](crate::store::Memory)'s:
 //!
 //! ```
 //! use std::collections::HashMap;
 //!
-//! use oidc_core::step::{StoreAnswer, StoreError, StoreOp, StoreResult};
+//! use oidc_core::step::{StoreAnswer, StoreOp, StoreResult};
+//! use oidc_core::store::Memory;
 //! use oidc_core::time::UnixTime;
 //!
-//! fn carry_out(used: &mut HashMap<String, UnixTime>, op: StoreOp, now: UnixTime) -> StoreResult {
-//!     used.retain(|_, until| *until > now);
-//!     match op {
-//!         // True for the first caller only: it must be one atomic operation of the store.
-//!         StoreOp::Consume { key, until } => Ok(StoreAnswer::Taken(used.insert(key, until).is_none())),
-//!         _ => Err(StoreError("not needed yet".into())),
+//! struct Mine {
+//!     used: HashMap<String, UnixTime>,
+//!     rest: Memory,
+//! }
+//!
+//! impl Mine {
+//!     fn carry_out(&mut self, op: StoreOp, now: UnixTime) -> StoreResult {
+//!         self.used.retain(|_, until| *until > now);
+//!         match op {
+//!             // True for the first caller only, and the first one's end holds.
+//!             StoreOp::Consume { key, .. } if self.used.contains_key(&key) => Ok(StoreAnswer::Taken(false)),
+//!             StoreOp::Consume { key, until } => {
+//!                 self.used.insert(key, until);
+//!                 Ok(StoreAnswer::Taken(true))
+//!             }
+//!             other => self.rest.run(other, now),
+//!         }
 //!     }
 //! }
-//! # let mut used = HashMap::new();
+//! # let mut store = Mine { used: HashMap::new(), rest: Memory::new() };
 //! # let op = StoreOp::Consume { key: "a".into(), until: UnixTime::from_secs(2) };
-//! # assert!(carry_out(&mut used, op.clone(), UnixTime::EPOCH) == Ok(StoreAnswer::Taken(true)));
-//! # assert!(carry_out(&mut used, op, UnixTime::EPOCH) == Ok(StoreAnswer::Taken(false)));
+//! # assert!(store.carry_out(op.clone(), UnixTime::EPOCH) == Ok(StoreAnswer::Taken(true)));
+//! # assert!(store.carry_out(op, UnixTime::EPOCH) == Ok(StoreAnswer::Taken(false)));
 //! ```
 //!
 //! # A signature backend of one's own
