@@ -32,6 +32,8 @@ pub struct Config {
     pub(crate) access_rules: TokenRules,
     pub(crate) logout_rules: Option<TokenRules>,
     pub(crate) session: SessionSettings,
+    /// Which claims a session keeps beside those that it needs itself; all, unless chosen.
+    pub(crate) session_claims: Option<Vec<String>>,
     pub(crate) cookie_secrets: Vec<Secret>,
     pub(crate) api_paths: Vec<String>,
     pub(crate) lifetimes: Lifetimes,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::SessionSettings;
+use crate::config::{Config, SessionSettings};
 use crate::error::TokenError;
 use crate::jose::Claims;
 use crate::secret::Secret;
@@ -53,6 +53,9 @@ struct Record {
 
 /// Claims that served the sign-in and say nothing about the person.
 const PROTOCOL_CLAIMS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
+
+/// Claims without which a session cannot be judged.
+const NEEDED_CLAIMS: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid"];
 
 /// Claims, and those that say that they are verified: neither goes without the other
 /// ([OpenID Connect Core section 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
@@ -167,12 +170,10 @@ impl Session {
     }
 
     /// What is sealed of it.
-    pub(crate) fn to_record(&self, settings: SessionSettings) -> Option<Vec<u8>> {
+    pub(crate) fn to_record(&self, config: &Config) -> Option<Vec<u8>> {
         let mut claims = self.claims.all().clone();
-        for name in PROTOCOL_CLAIMS {
-            claims.remove(name);
-        }
-        let tokens = self.tokens.clone().filter(|_| settings.keep_tokens);
+        claims.retain(|name, _| keeps(config, name));
+        let tokens = self.tokens.clone().filter(|_| config.session.keep_tokens);
         let record = Record {
             n: self.id.clone(),
             c: claims,
@@ -193,6 +194,12 @@ impl Session {
         let Record { n: id, i: id_token, g: scope, t: tokens, s: started, .. } = record;
         Some(Self { id, claims, id_token, scope, tokens, started })
     }
+}
+
+fn keeps(config: &Config, name: &str) -> bool {
+    let chosen = |names: &Vec<String>| names.iter().any(|chosen| chosen == name);
+    let wanted = config.session_claims.as_ref().is_none_or(chosen);
+    NEEDED_CLAIMS.contains(&name) || wanted && !PROTOCOL_CLAIMS.contains(&name)
 }
 
 /// Shows who, and no token.

@@ -213,6 +213,20 @@ fn sessions_stay_in_cookies_beside_a_store_if_that_is_wanted() {
     assert!(!lives(&mut first, &browser), "the store tells every process what has ended");
 }
 
+#[test]
+fn a_session_keeps_the_claims_that_were_chosen_and_those_that_it_needs() {
+    for settings in [settings, in_store] {
+        let mut world = world(settings().session_claims(&["email"]));
+        let mut browser = signed_in(&mut world);
+        let identity = browser.open(&mut world, "/").identity.unwrap();
+        let names: Vec<&str> = identity.claims().all().keys().map(String::as_str).collect();
+        assert!(names.contains(&"email") && !names.contains(&"name"), "{names:?}");
+        for needed in ["iss", "sub", "aud", "exp", "iat", "auth_time", "sid"] {
+            assert!(names.contains(&needed), "{needed}");
+        }
+    }
+}
+
 // --- a store that fails ---
 
 #[test]

@@ -31,6 +31,7 @@ pub struct ConfigBuilder {
     leeway: Duration,
     session: SessionSettings,
     keep_tokens: Option<bool>,
+    session_claims: Option<Vec<String>>,
     cookie_secrets: Vec<Secret>,
     api_paths: Vec<String>,
     metadata_url: Option<String>,
@@ -65,6 +66,7 @@ impl ConfigBuilder {
                 in_cookies: false,
             },
             keep_tokens: None,
+            session_claims: None,
             cookie_secrets: Vec::new(),
             api_paths: vec!["/api/".to_owned()],
             metadata_url: None,
@@ -167,6 +169,15 @@ impl ConfigBuilder {
     #[must_use]
     pub fn keep_tokens(mut self, keep: bool) -> Self {
         self.keep_tokens = Some(keep);
+        self
+    }
+
+    /// Which claims a session keeps, of all that ID token and userinfo say: these, and those that it needs itself (`iss`,
+    /// `sub`, `aud`, `exp`, `iat`, `auth_time`, `acr`, `amr`, `sid`). Others are forgotten after the sign-in, and a policy that
+    /// looks for a role needs its claim kept. Default: all.
+    #[must_use]
+    pub fn session_claims(mut self, names: &[&str]) -> Self {
+        self.session_claims = Some(names.iter().copied().map(str::to_owned).collect());
         self
     }
 
@@ -328,6 +339,7 @@ impl ConfigBuilder {
             algorithms: self.algorithms,
             leeway: self.leeway,
             session: session_settings(self.session, keep_tokens)?,
+            session_claims: self.session_claims,
             cookie_secrets: self
                 .cookie_secrets
                 .iter()

@@ -301,7 +301,7 @@ impl Browser {
         until: UnixTime,
         now: UnixTime,
     ) -> Result<Vec<HeaderValue>, Error> {
-        let record = session.to_record(client.config().session).ok_or(UsageError::SessionTooLarge)?;
+        let record = session.to_record(client.config()).ok_or(UsageError::SessionTooLarge)?;
         let sealed = self.seals.seal(Purpose::Session, &record, until, client.entropy())?;
         self.split_cookies(&sealed, jar, until, now)
     }
@@ -342,7 +342,7 @@ impl Browser {
         ticket: &Secret,
         until: UnixTime,
     ) -> Result<Vec<u8>, Error> {
-        let record = session.to_record(client.config().session).ok_or(UsageError::SessionTooLarge)?;
+        let record = session.to_record(client.config()).ok_or(UsageError::SessionTooLarge)?;
         let named = [record_key(ticket).as_bytes(), b"\n", &record].concat();
         self.seals.seal(Purpose::Record, &named, until, client.entropy()).map(String::into_bytes)
     }

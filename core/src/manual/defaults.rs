@@ -18,6 +18,7 @@
 //! | session, idle | a day | a working day and the night after |
 //! | session, absolute | a week | longer, and nobody notices that an account was closed |
 //! | sessions | in cookies | nothing to run; a store adds what holds across instances (see [`sessions`](super::sessions)) |
+//! | claims in the session | all | what userinfo says is often shown; [`session_claims`](crate::config::ConfigBuilder::session_claims) chooses |
 //! | tokens in the session | kept if `offline_access` is asked for | what is not there cannot be stolen; [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens) decides otherwise |
 //! | cookie secret | random at start | the demo works at once; sessions then end with the process, and a warning says so |
 //! | paths answered 401 instead of a redirect | `/api/` | a program cannot sign in; so are requests that are no page loads, wherever they go |
