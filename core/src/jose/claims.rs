@@ -148,13 +148,13 @@ enum Quoted {
 
 impl Quoted {
     /// What was read from this payload: borrowed from it, unless it had to be unescaped.
-    fn from(text: &Cow<'_, str>, payload: &[u8]) -> Self {
+    fn from(text: Cow<'_, str>, payload: &[u8]) -> Self {
         match text {
             Cow::Borrowed(text) => {
                 let begin = text.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
                 Self::At(begin..begin.saturating_add(text.len()))
             }
-            Cow::Owned(text) => Self::Unescaped(text.clone()),
+            Cow::Owned(text) => Self::Unescaped(text),
         }
     }
 
@@ -223,8 +223,8 @@ impl<'a> Registered<'a> {
         if !self.object.has_finite_numbers() {
             return Err(TokenError::Malformed { segment: Segment::Payload, reason: Malformation::Number });
         }
-        let quoted = |text: &Cow<'_, str>| Quoted::from(text, self.payload);
-        Ok(Proven { iss: quoted(&self.iss), sub: self.sub.as_ref().map(quoted), dates: self.dates })
+        let quoted = |text| Quoted::from(text, self.payload);
+        Ok(Proven { iss: quoted(self.iss), sub: self.sub.map(quoted), dates: self.dates })
     }
 }
 
