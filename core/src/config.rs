@@ -40,6 +40,8 @@ pub struct Config {
     /// A JWK set that is used instead of the provider's. Somebody may have left private members in it.
     pub(crate) static_keys: Option<Secret>,
     pub(crate) danger: Danger,
+    /// Sockets take a token from the query.
+    pub(crate) query_tokens: bool,
     /// An access token is taken once.
     pub(crate) single_use_tokens: bool,
     pub(crate) remember: Option<Remember>,
@@ -126,7 +128,7 @@ impl Config {
     /// From variables, of which `variable` gives the value by its name:
     /// `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_REDIRECT_URI` are required; `OIDC_CLIENT_SECRET`, `OIDC_CLIENT_AUTH`,
     /// `OIDC_SCOPES`, `OIDC_BEARER`, `OIDC_AUDIENCE`, `OIDC_ALGORITHMS`, `OIDC_RESPONSE_MODE`, `OIDC_LEEWAY`,
-    /// `OIDC_SESSION_IDLE`, `OIDC_SESSION_ABSOLUTE` and `OIDC_COOKIE_SECRET` are optional.
+    /// `OIDC_QUERY_TOKEN`, `OIDC_SESSION_IDLE`, `OIDC_SESSION_ABSOLUTE` and `OIDC_COOKIE_SECRET` are optional.
     ///
     /// # Errors
     /// [`ConfigError`] naming the first variable that is missing or wrong.

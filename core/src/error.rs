@@ -65,7 +65,7 @@ impl Error {
     /// | `provider_status`, `provider_content_type`, `provider_too_large`, `provider_malformed` | the provider gave a wrong answer |
     /// | `provider_insecure`, `provider_unsupported` | its metadata cannot be used |
     /// | `token_type`, `id_token_missing` | the token response is not one of OpenID Connect |
-    /// | `subject_mismatch` | userinfo speaks of somebody else |
+    /// | `subject_mismatch` | userinfo, or a socket's fresh token, speaks of somebody else |
     /// | `no_credentials`, `invalid_request` | the request's credentials, or a parameter, are absent or ambiguous |
     /// | `insufficient_scope`, `insufficient_role` | the identity is good, but not for this |
     /// | `insufficient_user_authentication` | it is good, but its sign-in is too weak or too long ago |

@@ -10,6 +10,7 @@ mod refresh;
 mod seat;
 mod sign_in;
 mod sign_out;
+mod socket;
 mod uphold;
 
 use std::fmt;
@@ -34,8 +35,10 @@ use crate::{bearer, wire};
 use answer::Answer;
 use back_channel::MAX_LOGOUT_FORM;
 use refresh::Refreshes;
+use seat::Absent;
 
 pub use policy::{Policy, PolicyBuilder};
+pub use socket::{TOKEN_PROTOCOL, chosen_protocol};
 
 /// Where a sign-in starts.
 const LOGIN: &str = "/login";
@@ -106,6 +109,10 @@ pub enum Source {
     Session,
     /// A message beside HTTP.
     Message,
+    /// The query of an address that opens a socket.
+    Query,
+    /// `Sec-WebSocket-Protocol`.
+    Protocol,
 }
 
 /// What to do with a request.
@@ -249,7 +256,11 @@ impl Guard {
         match incoming.token() {
             Err(error) => Step::Done(Answer::refusal(&incoming, &error.into()).into()),
             Ok(Some((token, source))) => self.admit_token(&token, source, incoming, now),
-            Ok(None) => self.admit_session(&incoming, required, now),
+            Ok(None) if !required => self.admit_session(&incoming, Absent::Admitted, now),
+            Ok(None) if self.may_redirect(&incoming) => {
+                self.admit_session(&incoming, Absent::SentToSignIn, now)
+            }
+            Ok(None) => self.admit_session(&incoming, Absent::Refused, now),
         }
     }
 
@@ -260,20 +271,26 @@ impl Guard {
         incoming: Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let leeway = self.client.config().leeway;
         let shape = answer::Shape::of(&incoming);
+        self.identify(token, source, now).map(now, move |identity| match identity {
+            Ok(identity) => Verdict::allow(identity),
+            Err(error) => Answer::refusal_as(shape, &error).into(),
+        })
+    }
+
+    fn identify(&self, token: &str, source: Source, now: UnixTime) -> Step<Result<Identity, Error>> {
+        let leeway = self.client.config().leeway;
         let client = self.client.clone();
         let verified = self.client.verify_access_token(token, now);
         let unused = verified.then(now, move |verified, now| match verified {
             Ok(claims) => client.use_token(claims, now),
             Err(error) => Step::Done(Err(error.into())),
         });
-        unused.map(now, move |admitted| match admitted {
-            Ok(claims) => {
+        unused.map(now, move |claims| {
+            claims.map(|claims| {
                 let expires_at = claims.expires_at().unwrap_or_default().saturating_add(leeway);
-                Verdict::allow(Identity { claims, source, expires_at, session: None })
-            }
-            Err(error) => Answer::refusal_as(shape, &error).into(),
+                Identity { claims, source, expires_at, session: None }
+            })
         })
     }
 

@@ -73,6 +73,7 @@ mod revoked;
 mod secret;
 pub mod service;
 mod session;
+pub mod sockets;
 mod standard_claims;
 pub mod step;
 pub mod store;

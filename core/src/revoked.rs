@@ -20,6 +20,8 @@ pub(crate) struct Revoked {
     by_browser: Endings,
     /// How far the store's list has been read.
     cursor: u64,
+    /// How much has been noted so far.
+    noted: u64,
 }
 
 /// Sessions that have ended, as it is noted here and in the store.
@@ -98,12 +100,18 @@ impl End {
 
 impl Revoked {
     pub(crate) fn note(&mut self, end: End, now: UnixTime) {
+        self.noted = self.noted.saturating_add(1);
         let list = match end.by {
             By::Us => &mut self.by_us,
             By::Token => &mut self.by_token,
             By::Browser => &mut self.by_browser,
         };
         list.note(end.name, end.ending, now);
+    }
+
+    /// Changes with everything that is noted; never zero.
+    pub(crate) fn state(&self) -> u64 {
+        self.noted.saturating_add(1)
     }
 
     /// How far the store's list has been read.

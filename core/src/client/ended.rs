@@ -76,6 +76,11 @@ impl Client {
         })
     }
 
+    /// Changes with everything that ends, as far as this process was told.
+    pub(crate) fn endings(&self) -> u64 {
+        self.revoked().state()
+    }
+
     /// Whether this session has ended, as far as this process was told.
     pub(crate) fn has_ended(&self, session: &Session) -> bool {
         self.revoked().has_ended(session)

@@ -39,6 +39,7 @@ pub struct ConfigBuilder {
     static_keys: Option<Secret>,
     danger: Danger,
     max_token_age: Option<Duration>,
+    query_tokens: bool,
     single_use_tokens: bool,
     remember: Option<Remember>,
 }
@@ -74,6 +75,7 @@ impl ConfigBuilder {
             static_keys: None,
             danger: Danger::new(),
             max_token_age: None,
+            query_tokens: false,
             single_use_tokens: false,
             remember: None,
         }
@@ -251,6 +253,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// Whether requests that open a socket may carry their token in the query, as `access_token` or `id_token`. It must be of a
+    /// kind that is taken anyway. Addresses end up in logs and histories
+    /// ([RFC 6750 section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). Default: no.
+    #[must_use]
+    pub fn query_tokens(mut self, query_tokens: bool) -> Self {
+        self.query_tokens = query_tokens;
+        self
+    }
+
     /// Whether an access token is taken once: it must carry a `jti`, which is remembered until the token has expired, by the
     /// session store if there is one, else by this process. Default: no.
     #[must_use]
@@ -296,6 +307,9 @@ impl ConfigBuilder {
         }
         if let Some(algorithms) = vars.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
             builder.algorithms = algorithms;
+        }
+        if let Some(on) = vars.parsed("query_token", switch)? {
+            builder.query_tokens = on;
         }
         builder.leeway = vars.seconds("leeway")?.unwrap_or(builder.leeway);
         builder.session.idle = vars.seconds("session_idle")?.unwrap_or(builder.session.idle);
@@ -350,6 +364,7 @@ impl ConfigBuilder {
             lifetimes: checked_lifetimes(self.lifetimes)?,
             static_keys: self.static_keys.map(|jwks| checked_keys(jwks, &self.danger)).transpose()?,
             danger: self.danger,
+            query_tokens: self.query_tokens,
             single_use_tokens: self.single_use_tokens,
             remember: self.remember,
         })
@@ -549,6 +564,14 @@ fn client_auth(name: &str) -> Result<ClientAuth, &'static str> {
         "none" => Ok(ClientAuth::None),
         "secret_jwt" | "private_key_jwt" => Err("is not supported by this version"),
         _ => Err("is none of basic, post, none"),
+    }
+}
+
+fn switch(name: &str) -> Result<bool, &'static str> {
+    match name {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err("is neither 0 nor 1"),
     }
 }
 

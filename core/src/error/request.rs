@@ -17,6 +17,8 @@ pub enum RequestError {
     TwoCredentials,
     /// `Origin` is not the base URL's.
     OriginMismatch,
+    /// The token is good, and somebody else's than the socket that it is for.
+    OtherSubject,
     /// Another method is due.
     Method(&'static str),
     /// Not `application/x-www-form-urlencoded`.
@@ -49,6 +51,7 @@ impl RequestError {
             Self::NoCredentials => "no_credentials",
             Self::TwoCredentials | Self::Parameter(_) => "invalid_request",
             Self::OriginMismatch => "origin_mismatch",
+            Self::OtherSubject => "subject_mismatch",
             Self::Method(_) => "method_not_allowed",
             Self::MediaType => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
@@ -64,9 +67,10 @@ impl RequestError {
             Self::NoCredentials | Self::InsufficientAuthentication { .. } => StatusCode::UNAUTHORIZED,
             Self::LogoutToken(TokenError::KeysUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TwoCredentials | Self::Parameter(_) | Self::LogoutToken(_) => StatusCode::BAD_REQUEST,
-            Self::OriginMismatch | Self::InsufficientScope(_) | Self::InsufficientRole(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::OriginMismatch
+            | Self::OtherSubject
+            | Self::InsufficientScope(_)
+            | Self::InsufficientRole(_) => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -80,6 +84,7 @@ impl fmt::Display for RequestError {
             Self::NoCredentials => f.write_str("no token and no session"),
             Self::TwoCredentials => f.write_str("more than one token"),
             Self::OriginMismatch => f.write_str("the request comes from another origin"),
+            Self::OtherSubject => f.write_str("the token is of another subject than the socket"),
             Self::Method(allowed) => write!(f, "only {allowed} here"),
             Self::MediaType => f.write_str("not an application/x-www-form-urlencoded form"),
             Self::BodyTooLarge(limit) => write!(f, "the body is over {limit} bytes"),

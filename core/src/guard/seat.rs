@@ -22,10 +22,20 @@ pub(super) struct Visit {
     pub(super) browser: Arc<Browser>,
     pub(super) jar: Jar,
     pub(super) shape: Shape,
-    /// It is the application's, which needs an identity.
-    required: bool,
-    /// Where a sign-in would lead back to, if one may start here.
-    return_to: Option<String>,
+    absent: Absent,
+    /// Where a sign-in would lead back to.
+    target: String,
+}
+
+/// What becomes of a request of nobody's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The application takes it.
+    Admitted,
+    /// A person is loading a page that needs an identity.
+    SentToSignIn,
+    /// It needs an identity, and a sign-in would not help.
+    Refused,
 }
 
 /// A session that lives.
@@ -51,7 +61,13 @@ pub(super) enum Place {
 impl Visit {
     pub(super) fn of(browser: &Arc<Browser>, incoming: &Incoming<'_>) -> Self {
         let (browser, jar) = (Arc::clone(browser), browser.cookies_of(incoming));
-        Self { browser, jar, shape: Shape::of(incoming), required: false, return_to: None }
+        let (shape, target) = (Shape::of(incoming), incoming.target.to_owned());
+        Self { browser, jar, shape, absent: Absent::Admitted, target }
+    }
+
+    /// Where to try again.
+    fn return_to(&self) -> &str {
+        if self.absent == Absent::SentToSignIn { &self.target } else { "/" }
     }
 
     /// The removal of the session's cookies.
@@ -61,26 +77,22 @@ impl Visit {
 }
 
 impl Guard {
-    /// Lets a request without a token through by its session, or without any identity if none is required.
+    /// Lets a request without a token through by its session.
     pub(super) fn admit_session(
         &self,
         incoming: &Incoming<'_>,
-        required: bool,
+        absent: Absent,
         now: UnixTime,
     ) -> Step<Verdict> {
         let Some(browser) = &self.browser else {
-            return Step::Done(without_identity(Shape::of(incoming), required, Vec::new()));
+            return Step::Done(without_identity(Shape::of(incoming), absent, Vec::new()));
         };
-        let return_to = (required && self.may_redirect(incoming)).then(|| incoming.target.to_owned());
-        let visit = Arc::new(Visit { required, return_to, ..Visit::of(browser, incoming) });
+        let visit = Arc::new(Visit { absent, ..Visit::of(browser, incoming) });
         let this = self.clone();
         self.seated(&visit, now).then(now, move |seated, now| match seated {
             Ok(Some(seated)) => this.admit_seated(&visit, seated, now),
             Ok(None) => this.admit_nobody(&visit, now),
-            Err(error) => {
-                let return_to = visit.return_to.as_deref().unwrap_or("/");
-                Step::Done(Answer::failure_as(visit.shape, &error, return_to).into())
-            }
+            Err(error) => Step::Done(Answer::failure_as(visit.shape, &error, visit.return_to()).into()),
         })
     }
 
@@ -153,13 +165,11 @@ impl Guard {
 
     fn admit_nobody(&self, visit: &Visit, now: UnixTime) -> Step<Verdict> {
         let cleared = visit.cleared();
-        match &visit.return_to {
-            Some(return_to) => {
-                let options = LoginOptions { return_to: Some(return_to.clone()), ..LoginOptions::default() };
-                self.begin_sign_in(visit, options, cleared, now)
-            }
-            None => Step::Done(without_identity(visit.shape, visit.required, cleared)),
+        if visit.absent != Absent::SentToSignIn {
+            return Step::Done(without_identity(visit.shape, visit.absent, cleared));
         }
+        let options = LoginOptions { return_to: Some(visit.target.clone()), ..LoginOptions::default() };
+        self.begin_sign_in(visit, options, cleared, now)
     }
 
     /// Where a session that begins now is to be.
@@ -276,8 +286,8 @@ fn record_key(ticket: &Secret) -> String {
     format!("session:{}", short_hash(ticket.expose()))
 }
 
-fn without_identity(shape: Shape, required: bool, cookies: Vec<HeaderValue>) -> Verdict {
-    if required {
+fn without_identity(shape: Shape, absent: Absent, cookies: Vec<HeaderValue>) -> Verdict {
+    if absent != Absent::Admitted {
         return Answer::refusal_as(shape, &RequestError::NoCredentials.into()).cookies(cookies).into();
     }
     Verdict::Allow { identity: None, headers: answer::with_cookies(cookies) }

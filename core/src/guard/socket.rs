@@ -1,0 +1,121 @@
+//! Sockets: who may open one, and whether they may go on. A socket is opened by one request and lives on without any, so what
+//! a request shows each time is watched here instead.
+
+use http::HeaderValue;
+use url::form_urlencoded;
+
+use super::answer::Answer;
+use super::seat::Absent;
+use super::{Guard, Identity, Incoming, Source, Verdict};
+use crate::error::{Error, RequestError};
+use crate::secret::Secret;
+use crate::step::Step;
+use crate::time::UnixTime;
+
+/// The subprotocol that says that the next one is a token. It is the one to choose, and the token never is.
+pub const TOKEN_PROTOCOL: &str = "bearer";
+/// The parameters of an address in which a token may stand, if that is configured.
+const QUERY_TOKENS: [&str; 2] = ["access_token", "id_token"];
+
+impl Guard {
+    /// Decides about a request that opens a socket: a websocket's handshake, or what stands in for one. It needs an identity,
+    /// and nobody is redirected.
+    ///
+    /// A token may stand in `Authorization`, in [`presented`](Incoming::presented), behind [`TOKEN_PROTOCOL`] in
+    /// `Sec-WebSocket-Protocol` (as in `new WebSocket(url, ["bearer", token])`), or, if
+    /// [`query_tokens`](crate::config::ConfigBuilder::query_tokens) is set, in the query. Without one a session counts, but only
+    /// if `Origin` is this server's: browsers let any page open a socket to anywhere, with cookies
+    /// ([RFC 6455 section 10.2](https://www.rfc-editor.org/rfc/rfc6455#section-10.2)).
+    pub fn admit_socket(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        let refused = match self.socket_token(&incoming) {
+            Ok(Some((token, source))) => return self.admit_token(&token, source, incoming, now),
+            Ok(None) if self.may_use_cookies(&incoming) => {
+                return self.admit_session(&incoming, Absent::Refused, now);
+            }
+            Ok(None) => RequestError::OriginMismatch,
+            Err(error) => error,
+        };
+        Step::Done(Answer::refusal(&incoming, &refused.into()).into())
+    }
+
+    /// A fresh token for who is there already: on a socket that is open, or about to end. Its end is then the new token's.
+    ///
+    /// Its output is an [`Error`] if the token is not good, or somebody else's: who is on a socket never changes.
+    pub fn renew(&self, identity: &Identity, token: &Secret, now: UnixTime) -> Step<Result<Identity, Error>> {
+        let (iss, sub) = (identity.iss().to_owned(), identity.sub().to_owned());
+        self.identify(token.expose(), Source::Message, now).map(now, move |renewed| {
+            let renewed = renewed?;
+            let same = renewed.iss() == iss && renewed.sub() == sub;
+            if same { Ok(renewed) } else { Err(RequestError::OtherSubject.into()) }
+        })
+    }
+
+    /// Learns from the store what has ended elsewhere: once for all sockets of a process.
+    ///
+    /// Its output is [`Error::Store`] if the store cannot tell.
+    pub fn learn_endings(&self, now: UnixTime) -> Step<Result<(), Error>> {
+        self.client.learn_endings(now)
+    }
+
+    /// Changes when something may have ended, as far as this process was told; never zero.
+    pub(crate) fn endings(&self) -> u64 {
+        self.client.endings()
+    }
+
+    /// The session by which somebody is there has ended, as far as this process was told.
+    pub(crate) fn has_ended(&self, identity: &Identity) -> bool {
+        identity.session().is_some_and(|session| self.client.has_ended(session))
+    }
+
+    /// The one token that opens a socket.
+    fn socket_token(&self, incoming: &Incoming<'_>) -> Result<Option<(String, Source)>, RequestError> {
+        let query = if self.client.config().query_tokens { query_token(incoming)? } else { None };
+        let others = [query, protocol_token(incoming)?];
+        let mut tokens = others.into_iter().flatten().chain(incoming.token()?);
+        match (tokens.next(), tokens.next()) {
+            (_, Some(_)) => Err(RequestError::TwoCredentials),
+            (token, None) => Ok(token),
+        }
+    }
+
+    /// There is no session cookie, or the page that sends it is this server's own.
+    fn may_use_cookies(&self, incoming: &Incoming<'_>) -> bool {
+        self.browser.as_ref().is_none_or(|browser| {
+            let jar = browser.cookies_of(incoming);
+            let none = jar.all(&browser.cookies.session()).next().is_none();
+            none || incoming.all("origin") == [browser.origin.as_bytes()]
+        })
+    }
+}
+
+fn query_token(incoming: &Incoming<'_>) -> Result<Option<(String, Source)>, RequestError> {
+    let parameters = form_urlencoded::parse(incoming.query().as_bytes());
+    let mut tokens = parameters.filter(|(name, _)| QUERY_TOKENS.contains(&&**name));
+    match (tokens.next(), tokens.next()) {
+        (_, Some(_)) => Err(RequestError::TwoCredentials),
+        (token, None) => Ok(token.map(|(_, token)| (token.into_owned(), Source::Query))),
+    }
+}
+
+/// What stands behind the protocol's name, at every place where that stands.
+fn protocol_token(incoming: &Incoming<'_>) -> Result<Option<(String, Source)>, RequestError> {
+    let values = incoming.all("sec-websocket-protocol");
+    let texts: Vec<&str> = values.iter().filter_map(|value| std::str::from_utf8(value).ok()).collect();
+    let protocols: Vec<&str> = texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
+    let mut tokens = protocols.iter().enumerate().filter(|(_, protocol)| **protocol == TOKEN_PROTOCOL);
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (_, Some(_)) => Err(RequestError::TwoCredentials),
+        (Some((at, _)), None) => {
+            let token = protocols.get(at.saturating_add(1)).ok_or(RequestError::NoCredentials)?;
+            Ok(Some(((*token).to_owned(), Source::Protocol)))
+        }
+    }
+}
+
+/// The subprotocol to answer with, if a token was presented by one: a browser takes no answer without.
+#[must_use]
+pub fn chosen_protocol(incoming: &Incoming<'_>) -> Option<HeaderValue> {
+    let presented = matches!(protocol_token(incoming), Ok(Some(_)));
+    presented.then(|| HeaderValue::from_static(TOKEN_PROTOCOL))
+}

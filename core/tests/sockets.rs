@@ -1,0 +1,346 @@
+//! Sockets: who opens one, and when it ends, by the rows of the catalogue. What a driver adds is shown over real sockets.
+#![cfg(feature = "rsa")]
+
+mod support;
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method};
+use oidc_core::config::ConfigBuilder;
+use oidc_core::guard::{Source, chosen_protocol};
+use oidc_core::sockets::{Ended, Sockets};
+use oidc_core::token::AccessToken;
+use oidc_core::{Identity, Incoming, Secret, Verdict};
+use oidc_dev_provider::AccessTokenRequest;
+use support::{Ask, Browser, ORIGIN, World, config};
+
+/// A handshake with these headers.
+fn open(world: &mut World, target: &str, headers: &[(&str, &str)]) -> Result<Identity, (u16, String)> {
+    present(world, target, headers, None)
+}
+
+fn present(
+    world: &mut World,
+    target: &str,
+    headers: &[(&str, &str)],
+    token: Option<&Secret>,
+) -> Result<Identity, (u16, String)> {
+    let mut map = HeaderMap::new();
+    map.insert("upgrade", HeaderValue::from_static("websocket"));
+    for (name, value) in headers {
+        map.append(http::HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    let presented = token.map(|token| (token, Source::Message));
+    let incoming = Incoming { method: &Method::GET, target, headers: &map, body: None, presented };
+    let guard = world.guard.clone();
+    match world.run(|now| guard.admit_socket(incoming, now)) {
+        Verdict::Allow { identity, .. } => Ok(identity.expect("a socket has an identity")),
+        reply @ Verdict::Reply { .. } => {
+            let response = reply.into_response();
+            assert!(response.headers().get("location").is_none(), "nobody is redirected");
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            Err((response.status().as_u16(), body["error"].as_str().unwrap().to_owned()))
+        }
+    }
+}
+
+fn refused(status: u16, code: &str) -> Result<&'static str, (u16, String)> {
+    Err((status, code.to_owned()))
+}
+
+fn sub(opened: Result<Identity, (u16, String)>) -> Result<&'static str, (u16, String)> {
+    opened.map(|identity| if identity.sub() == "ada" { "ada" } else { "somebody else" })
+}
+
+fn signed_in(world: &mut World) -> (Browser, String) {
+    let mut browser = Browser::default();
+    assert_eq!(browser.sign_in(world).status(), 303);
+    let cookies: Vec<String> =
+        browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    (browser, cookies.join("; "))
+}
+
+fn token_of(world: &mut World, sub: &str, lifetime: u64) -> String {
+    let request = AccessTokenRequest {
+        client_id: "web".into(),
+        audience: "web".into(),
+        sub: sub.into(),
+        lifetime,
+        ..Default::default()
+    };
+    world.provider.access_token(request, world.now.as_secs())
+}
+
+#[test]
+fn w01_nobody_opens_a_socket_without_credentials() {
+    let mut world = World::new();
+    assert_eq!(sub(open(&mut world, "/ws", &[])), refused(401, "no_credentials"));
+    assert_eq!(sub(open(&mut world, "/ws", &[("origin", ORIGIN)])), refused(401, "no_credentials"));
+    let made_up = [("cookie", "__Host-oidc-session=1~abc"), ("origin", ORIGIN)];
+    assert_eq!(sub(open(&mut world, "/ws", &made_up)), refused(401, "no_credentials"));
+    let page = [("accept", "text/html"), ("sec-fetch-mode", "navigate")];
+    let guard = world.guard.clone();
+    let mut map = HeaderMap::new();
+    for (name, value) in page {
+        map.insert(name, value.parse().unwrap());
+    }
+    let incoming =
+        Incoming { method: &Method::GET, target: "/ws", headers: &map, body: None, presented: None };
+    let response = world.run(|now| guard.admit_socket(incoming, now)).into_response();
+    assert_eq!(response.status(), 401, "not even what looks like a page is redirected");
+}
+
+#[test]
+fn w02_w03_w04_a_session_opens_a_socket_for_pages_of_this_server_only() {
+    let mut world = World::new();
+    let (_, cookies) = signed_in(&mut world);
+    let with = |world: &mut World, origins: &[&str]| {
+        let mut headers = vec![("cookie", cookies.as_str())];
+        headers.extend(origins.iter().map(|origin| ("origin", *origin)));
+        sub(open(world, "/ws", &headers))
+    };
+    assert_eq!(with(&mut world, &[ORIGIN]), Ok("ada"));
+    for foreign in [
+        "https://evil.example",
+        "https://rp.example.evil",
+        "https://evil-rp.example",
+        "https://sub.rp.example",
+        "null",
+        "",
+        "https://RP.example",
+        "HTTPS://rp.example",
+        "https://rp.example:443",
+        "https://rp.example:8443",
+        "https://rp.example/",
+        "http://rp.example",
+        "https://rp.example, https://evil.example",
+    ] {
+        assert_eq!(with(&mut world, &[foreign]), refused(403, "origin_mismatch"), "{foreign:?}");
+    }
+    assert_eq!(with(&mut world, &[]), refused(403, "origin_mismatch"), "none");
+    assert_eq!(with(&mut world, &[ORIGIN, "https://evil.example"]), refused(403, "origin_mismatch"), "two");
+}
+
+#[test]
+fn w03_a_token_opens_a_socket_from_anywhere() {
+    let mut world = World::new();
+    let (_, cookies) = signed_in(&mut world);
+    let bearer = format!("Bearer {}", world.access_token());
+    for origin in [None, Some("https://other.example"), Some("null")] {
+        let mut headers = vec![("authorization", bearer.as_str()), ("cookie", cookies.as_str())];
+        headers.extend(origin.map(|origin| ("origin", origin)));
+        let identity = open(&mut world, "/ws", &headers).unwrap();
+        assert_eq!((identity.sub(), identity.source()), ("ada", Source::Header), "{origin:?}");
+    }
+    let bad = [("authorization", "Bearer a.b.c"), ("cookie", cookies.as_str()), ("origin", ORIGIN)];
+    assert_eq!(
+        sub(open(&mut world, "/ws", &bad)),
+        refused(401, "malformed"),
+        "a session is no second chance"
+    );
+}
+
+fn with_query(kinds: &[AccessToken]) -> ConfigBuilder {
+    config().query_tokens(true).bearer(kinds)
+}
+
+#[test]
+fn w05_a_token_in_the_query_counts_only_where_that_is_configured_and_for_sockets() {
+    let mut world = World::new();
+    let target = format!("/ws?access_token={}", world.access_token());
+    assert_eq!(sub(open(&mut world, &target, &[])), refused(401, "no_credentials"));
+
+    let mut world = World::with(with_query(&[AccessToken::AtJwt]));
+    let token = world.access_token();
+    let target = format!("/ws?room=1&access_token={token}");
+    let identity = open(&mut world, &target, &[]).unwrap();
+    assert_eq!((identity.sub(), identity.source()), ("ada", Source::Query));
+    assert_eq!(
+        world.ask(Ask::get(&target).header("accept", "*").required()).status(),
+        401,
+        "no other request takes it"
+    );
+    for twice in [
+        format!("/ws?access_token={token}&access_token={token}"),
+        format!("/ws?access_token={token}&id_token={token}"),
+    ] {
+        assert_eq!(sub(open(&mut world, &twice, &[])), refused(400, "invalid_request"));
+    }
+    let both = [("authorization", format!("Bearer {token}"))];
+    let both: Vec<(&str, &str)> = both.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(sub(open(&mut world, &target, &both)), refused(400, "invalid_request"));
+    assert_eq!(sub(open(&mut world, "/ws?access_token=", &[])), refused(401, "malformed"));
+    // An ID token is taken only where ID tokens are.
+    let (mut browser, _) = signed_in(&mut world);
+    let id_token = browser.open(&mut world, "/").identity.unwrap().session().unwrap().id_token().clone();
+    let target = format!("/ws?id_token={}", id_token.expose());
+    assert_eq!(sub(open(&mut world, &target, &[])), refused(401, "wrong_type"));
+}
+
+#[test]
+fn w06_a_token_among_the_subprotocols_is_taken_and_never_chosen() {
+    let mut world = World::new();
+    let token = world.access_token();
+    for protocols in
+        [format!("bearer, {token}"), format!("chat,bearer,{token}"), format!("bearer, {token}, chat")]
+    {
+        let identity = open(&mut world, "/ws", &[("sec-websocket-protocol", &protocols)]).unwrap();
+        assert_eq!((identity.sub(), identity.source()), ("ada", Source::Protocol), "{protocols}");
+        let mut headers = HeaderMap::new();
+        headers.insert("sec-websocket-protocol", protocols.parse().unwrap());
+        let incoming =
+            Incoming { method: &Method::GET, target: "/ws", headers: &headers, body: None, presented: None };
+        assert_eq!(chosen_protocol(&incoming).unwrap(), "bearer");
+    }
+    for (protocols, expected) in [
+        ("chat", refused(401, "no_credentials")),
+        ("bearer", refused(401, "no_credentials")),
+        ("bearer, chat", refused(401, "malformed")),
+        ("bearer, a.b.c, bearer, a.b.c", refused(400, "invalid_request")),
+    ] {
+        assert_eq!(
+            sub(open(&mut world, "/ws", &[("sec-websocket-protocol", protocols)])),
+            expected,
+            "{protocols}"
+        );
+    }
+    let lines = [("sec-websocket-protocol", "bearer"), ("sec-websocket-protocol", token.as_str())];
+    assert_eq!(sub(open(&mut world, "/ws", &lines)), Ok("ada"), "a list may come in several headers");
+}
+
+#[test]
+fn a_token_from_a_first_message_opens_a_socket() {
+    let mut world = World::new();
+    let token = Secret::new(world.access_token());
+    let identity = present(&mut world, "/socket.io/", &[], Some(&token)).unwrap();
+    assert_eq!((identity.sub(), identity.source()), ("ada", Source::Message));
+    let header = format!("Bearer {}", token.expose());
+    let both = present(&mut world, "/socket.io/", &[("authorization", &header)], Some(&token));
+    assert_eq!(sub(both), refused(400, "invalid_request"));
+}
+
+#[test]
+fn w09_a_fresh_token_lengthens_a_socket_and_never_changes_whose_it_is() {
+    let mut world = World::new();
+    let guard = world.guard.clone();
+    let header = format!("Bearer {}", token_of(&mut world, "ada", 100));
+    let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+    world.pass(90);
+    let fresh = Secret::new(token_of(&mut world, "ada", 100));
+    let renewed = world.run(|now| guard.renew(&identity, &fresh, now)).unwrap();
+    assert_eq!(renewed.expires_at(), identity.expires_at().saturating_add(Duration::from_secs(90)));
+    assert_eq!(renewed.source(), Source::Message);
+    let other = Secret::new(token_of(&mut world, "alan", 100));
+    let error = world.run(|now| guard.renew(&identity, &other, now)).unwrap_err();
+    assert_eq!((error.code(), error.status().as_u16()), ("subject_mismatch", 403));
+    let bad = world.run(|now| guard.renew(&identity, &Secret::new("a.b.c"), now)).unwrap_err();
+    assert_eq!(bad.code(), "malformed");
+    // A socket that a session opened may go on by a token of the same person.
+    let (mut browser, _) = signed_in(&mut world);
+    let seated = browser.open(&mut world, "/").identity.unwrap();
+    assert!(world.run(|now| guard.renew(&seated, &fresh, now)).is_ok());
+    assert!(world.run(|now| guard.renew(&seated, &other, now)).is_err());
+}
+
+#[test]
+fn w07_a_socket_ends_with_its_token_and_no_later() {
+    let mut world = World::with(config().leeway(Duration::ZERO));
+    let guard = world.guard.clone();
+    let mut sockets = Sockets::default();
+    let mut ids = Vec::new();
+    for lifetime in [3, 10, 5] {
+        let header = format!("Bearer {}", token_of(&mut world, "ada", lifetime));
+        let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+        ids.push(sockets.enter(identity, lifetime));
+    }
+    assert_eq!(sockets.next(world.now), Some(world.now.saturating_add(Duration::from_secs(3))));
+    assert!(sockets.ended(&guard, world.now).is_empty() && !sockets.heeds_sign_outs());
+    world.pass(3);
+    assert_eq!(sockets.ended(&guard, world.now), [(3, Ended::Expired)]);
+    sockets.leave(ids[2]);
+    world.pass(4);
+    assert!(sockets.ended(&guard, world.now).is_empty(), "one has left, one lives");
+    let fresh = Secret::new(token_of(&mut world, "ada", 10));
+    let header = format!("Bearer {}", fresh.expose());
+    let renewed = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+    assert!(sockets.renew(ids[1], renewed.clone()) && !sockets.renew(ids[0], renewed));
+    world.pass(9);
+    assert!(sockets.ended(&guard, world.now).is_empty(), "it goes on by the fresh token");
+    world.pass(1);
+    assert_eq!((sockets.ended(&guard, world.now), sockets.len()), (vec![(10, Ended::Expired)], 0));
+    assert_eq!(sockets.next(world.now), None);
+}
+
+#[test]
+fn w08_a_sign_out_ends_the_sockets_of_the_session_within_a_second() {
+    for in_store in [false, true] {
+        let mut world = World::with(config().session_store(in_store));
+        let guard = world.guard.clone();
+        let mut sockets = Sockets::default();
+        let (mut mine, cookies) = signed_in(&mut world);
+        let (_, others) = signed_in(&mut world);
+        for (name, cookies) in [
+            ("mine", cookies),
+            ("mine too", mine.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect()),
+            ("another one", others),
+        ] {
+            let identity = open(&mut world, "/ws", &[("cookie", &cookies), ("origin", ORIGIN)]).unwrap();
+            sockets.enter(identity, name);
+        }
+        let bearer = format!("Bearer {}", token_of(&mut world, "ada", 3600));
+        let identity = open(&mut world, "/ws", &[("authorization", &bearer)]).unwrap();
+        sockets.enter(identity, "by token");
+        let look = sockets.next(world.now).unwrap().saturating_since(world.now);
+        assert!(look < Duration::from_secs(1) && sockets.heeds_sign_outs());
+        assert!(sockets.ended(&guard, world.now).is_empty());
+        let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
+        assert_eq!(mine.ask(&mut world, out).status(), 303);
+        world.run(|now| guard.learn_endings(now)).unwrap();
+        let mut ended = sockets.ended(&guard, world.now);
+        ended.sort_unstable_by_key(|(name, _)| *name);
+        assert_eq!(ended, [("mine", Ended::SignedOut), ("mine too", Ended::SignedOut)]);
+    }
+}
+
+/// Another process is told; this one asks the store.
+#[test]
+fn w08_a_sign_out_elsewhere_ends_sockets_here() {
+    let settings = || {
+        config()
+            .session_store(true)
+            .cookie_secrets(&["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()])
+    };
+    let mut first = World::with(settings());
+    let here = first.guard.clone();
+    let (mut browser, cookies) = signed_in(&mut first);
+    let mut sockets = Sockets::default();
+    let identity = open(&mut first, "/ws", &[("cookie", &cookies), ("origin", ORIGIN)]).unwrap();
+    sockets.enter(identity, ());
+    assert!(sockets.ended(&here, first.now).is_empty());
+    let mut second = World {
+        provider: first.provider,
+        store: first.store,
+        now: first.now,
+        ..World::seeded(settings(), 77)
+    };
+    let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
+    assert_eq!(browser.ask(&mut second, out).status(), 303);
+    assert!(sockets.ended(&here, second.now).is_empty(), "not told yet");
+    second.run(|now| here.learn_endings(now)).unwrap();
+    assert_eq!(sockets.ended(&here, second.now), [((), Ended::SignedOut)]);
+}
+
+#[test]
+fn w13_sockets_live_on_while_the_provider_is_down() {
+    let mut world = World::new();
+    let guard = world.guard.clone();
+    let header = format!("Bearer {}", token_of(&mut world, "ada", 7200));
+    let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+    let mut sockets = Sockets::default();
+    sockets.enter(identity, ());
+    world.down = true;
+    world.pass(7200);
+    assert!(sockets.ended(&guard, world.now).is_empty(), "until its own end, with the leeway");
+    world.pass(60);
+    assert_eq!(sockets.ended(&guard, world.now).len(), 1);
+}
