@@ -1,6 +1,6 @@
 //! What every driver and web server must do alike, over real sockets. Each driver's tests include this file and give it
-//! `start`, which serves `/` (anybody), `/profile` and `/api/whoami` (identity required), and `/transfer` (where
-//! `transfers` is met) on a free port.
+//! `start`, which serves `/` (anybody), `/profile` and `/api/whoami` (identity required), `/transfer` (where `transfers` is
+//! met), and perhaps `/ws` (see `over_websockets.rs`) on a free port.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,15 +11,15 @@ use url::Url;
 
 use super::{Policy, start};
 
-struct World {
-    provider: Running,
-    origin: String,
+pub(crate) struct World {
+    pub(crate) provider: Running,
+    pub(crate) origin: String,
     agent: ureq::Agent,
-    cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: ureq::http::HeaderMap,
     body: String,
 }
@@ -40,7 +40,7 @@ pub(crate) fn transfers() -> Policy {
     Policy::builder().role("/roles", "engineer").acr(&["phr"]).build().unwrap()
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -50,7 +50,7 @@ impl World {
     }
 
     /// A provider and an application of its own, with these variables beside the necessary ones.
-    fn with(variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
         let provider = DevProvider::serve("127.0.0.1:0").unwrap();
         provider.with(|provider| provider.auto_login(Some("ada")));
         let issuer = provider.issuer();
@@ -66,7 +66,7 @@ impl World {
         Self { provider, origin, agent, cookies: BTreeMap::new() }
     }
 
-    fn send(&mut self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn send(&mut self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         let ours = url.starts_with(&self.origin);
         let cookies: Vec<String> =
@@ -90,7 +90,7 @@ impl World {
         Answer { status: head.status.as_u16(), headers: head.headers, body: body.read_to_string().unwrap() }
     }
 
-    fn get(&mut self, path: &str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send("GET", &format!("{}{path}", self.origin), &[], "")
     }
 
@@ -107,7 +107,7 @@ impl World {
         answer.header("location").to_owned()
     }
 
-    fn sign_in(&mut self) -> Answer {
+    pub(crate) fn sign_in(&mut self) -> Answer {
         let callback = self.callback();
         self.send("GET", &callback, &[], "")
     }
@@ -116,7 +116,7 @@ impl World {
         self.cookies.keys().any(|name| name.ends_with("-session"))
     }
 
-    fn access_token(&self) -> String {
+    pub(crate) fn access_token(&self) -> String {
         self.provider.with(|provider| provider.access_token(AccessTokenRequest::default(), now()))
     }
 

@@ -20,6 +20,8 @@ pub struct Sockets<T> {
     /// How many of them are by a session, which a sign-out may end.
     by_session: usize,
     entered: u64,
+    /// Those that nobody has looked at yet: one may have ended between its admission and its entry.
+    unseen: Vec<u64>,
     /// The state of what has ended when it was last looked at.
     looked_at: u64,
 }
@@ -52,7 +54,14 @@ impl Ended {
 
 impl<T> Default for Sockets<T> {
     fn default() -> Self {
-        Self { open: HashMap::new(), by_end: BTreeSet::new(), by_session: 0, entered: 0, looked_at: 0 }
+        Self {
+            open: HashMap::new(),
+            by_end: BTreeSet::new(),
+            by_session: 0,
+            entered: 0,
+            unseen: Vec::new(),
+            looked_at: 0,
+        }
     }
 }
 
@@ -60,8 +69,7 @@ impl<T> Sockets<T> {
     /// A socket was opened by this identity.
     pub fn enter(&mut self, identity: Identity, tell: T) -> SocketId {
         self.entered = self.entered.wrapping_add(1);
-        // It may have ended between its admission and now.
-        self.looked_at = 0;
+        self.unseen.push(self.entered);
         self.insert(self.entered, identity, tell);
         SocketId(self.entered)
     }
@@ -110,18 +118,21 @@ impl<T> Sockets<T> {
         while let Some((_, id)) = self.by_end.first().copied().filter(|(end, _)| *end <= now) {
             ended.extend(self.remove(id).map(|(_, tell)| (tell, Ended::Expired)));
         }
-        let state = guard.endings();
-        if self.looked_at == state {
-            return ended;
-        }
-        self.looked_at = state;
-        let signed_out =
-            |(id, (identity, _)): (&u64, &(Identity, T))| guard.has_ended(identity).then_some(*id);
-        let signed_out: Vec<u64> = self.open.iter().filter_map(signed_out).collect();
-        for id in signed_out {
+        for id in self.signed_out(guard) {
             ended.extend(self.remove(id).map(|(_, tell)| (tell, Ended::SignedOut)));
         }
         ended
+    }
+
+    /// Among those that nobody has looked at, and among all if anything has ended since.
+    fn signed_out(&mut self, guard: &Guard) -> Vec<u64> {
+        let (unseen, state) = (std::mem::take(&mut self.unseen), guard.endings());
+        let has_ended = |id: &u64| self.open.get(id).is_some_and(|(identity, _)| guard.has_ended(identity));
+        if self.looked_at == state {
+            return unseen.into_iter().filter(has_ended).collect();
+        }
+        self.looked_at = state;
+        self.open.keys().copied().filter(has_ended).collect()
     }
 
     fn insert(&mut self, id: u64, identity: Identity, tell: T) {

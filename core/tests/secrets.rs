@@ -593,6 +593,7 @@ fn p09_features_add_and_are_the_known_ones() {
                 ("metrics", r#"["oidc-core/metrics"]"#),
                 ("redis", r#"["dep:redis", "tokio/sync"]"#),
                 ("axum", r#"["tower", "dep:axum"]"#),
+                ("ws", r#"["axum", "axum/ws", "tokio/macros", "tokio/sync"]"#),
                 (
                     "tower",
                     r#"["dep:http-body", "dep:http-body-util", "dep:tower-layer", "dep:tower-service"]"#,

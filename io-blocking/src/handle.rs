@@ -78,6 +78,11 @@ impl Oidc {
         self.guard.permits(identity, policy, now())
     }
 
+    /// See [`Guard::admit_socket`].
+    pub fn admit_socket(&self, incoming: Incoming<'_>) -> Verdict {
+        self.run(|now| self.guard.admit_socket(incoming, now))
+    }
+
     /// See [`Client::begin_login`].
     ///
     /// # Errors

@@ -10,10 +10,13 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use axum::Router;
+use axum::extract::ws::Message;
+use axum::response::Response;
 use axum::routing::get;
 use demo::{Demo, pages};
 use oidc_tokio::Builder;
 use oidc_tokio::axum::Identity;
+use oidc_tokio::axum::ws::Socket;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -33,6 +36,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         // … and what needs an identity takes an `Identity`: nobody else gets there.
         .route("/profile", get(async |who: Identity| pages::profile(&who)))
         .route("/api/whoami", get(async |who: Identity| demo::whoami(&who)))
+        // A websocket is open for as long as whoever opened it may be there.
+        .route("/ws", get(echo))
         .fallback(async || pages::not_found())
         // All above is behind the layer, which also serves sign-in, callback and sign-out.
         .layer(oidc.layer())
@@ -42,4 +47,15 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::from_std(listener)?;
     demo.ready();
     Ok(axum::serve(listener, app).await?)
+}
+
+async fn echo(socket: Socket) -> Response {
+    socket.on_upgrade(async |mut socket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err()
+            {
+                break;
+            }
+        }
+    })
 }

@@ -1,5 +1,8 @@
 //! axum: handlers that take an [`Identity`] behind [`Oidc::layer`](crate::Oidc::layer).
 
+#[cfg(feature = "ws")]
+pub mod ws;
+
 use std::ops::Deref;
 
 use axum::body::Body;

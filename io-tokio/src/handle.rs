@@ -23,6 +23,9 @@ pub struct Oidc {
     pub(crate) guard: Guard,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// The open sockets.
+    #[cfg(feature = "ws")]
+    pub(crate) watch: Arc<crate::watch::Watch>,
     /// Keeps the renewal in the background going.
     pub(crate) renewal: Option<Arc<Renewal>>,
 }
@@ -76,6 +79,11 @@ impl Oidc {
     /// [`Error`].
     pub fn permits(&self, identity: &Identity, policy: &Policy) -> Result<(), Error> {
         self.guard.permits(identity, policy, now())
+    }
+
+    /// See [`Guard::admit_socket`].
+    pub fn admit_socket(&self, incoming: Incoming<'_>) -> Running<Verdict> {
+        self.run(|now| self.guard.admit_socket(incoming, now))
     }
 
     /// See [`Client::begin_login`].

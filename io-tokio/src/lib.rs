@@ -20,6 +20,8 @@ mod store;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod transport;
+#[cfg(feature = "ws")]
+mod watch;
 
 pub use engine::{Running, SessionStore, Transport};
 pub use handle::Oidc;
@@ -28,3 +30,5 @@ pub use settings::Builder;
 pub use store::MemoryStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
+#[cfg(feature = "ws")]
+pub use watch::Life;

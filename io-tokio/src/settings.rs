@@ -120,7 +120,14 @@ impl Builder {
         let client = Client::with_backend(config, Arc::new(SystemEntropy), self.verifier);
         let guard =
             Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
-        let mut oidc = Oidc { guard, transport, store: self.store, renewal: None };
+        let mut oidc = Oidc {
+            guard,
+            transport,
+            store: self.store,
+            #[cfg(feature = "ws")]
+            watch: Arc::default(),
+            renewal: None,
+        };
         if self.renewal {
             oidc.renewal = Some(Arc::new(Renewal::start(oidc.clone())));
         }

@@ -5,11 +5,16 @@ use axum::routing::get;
 use axum::{Json, Router};
 use oidc_tokio::Builder;
 use oidc_tokio::axum::Identity;
+#[cfg(feature = "ws")]
+use oidc_tokio::oidc_core::Secret;
 use oidc_tokio::oidc_core::guard::Policy;
 use tokio::net::TcpListener;
 
 #[path = "../../tests/over_sockets.rs"]
 mod over_sockets;
+#[cfg(feature = "ws")]
+#[path = "../../tests/over_websockets.rs"]
+mod over_websockets;
 
 /// Serves on a free port until the test process ends. The settings may depend on the origin.
 fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
@@ -25,12 +30,36 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
         .nest("/transfer", transfers)
         .route("/", get(home))
         .route("/profile", get(async |me: Identity| me.sub().to_owned()))
-        .route("/api/whoami", get(async |me: Identity| Json(me.0)))
-        .layer(oidc.layer());
+        .route("/api/whoami", get(async |me: Identity| Json(me.0)));
+    #[cfg(feature = "ws")]
+    let application = application.route("/ws", get(echo));
+    let application = application.layer(oidc.layer());
     std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, application).await }));
     origin
 }
 
 async fn home(visitor: Option<Identity>) -> String {
     visitor.map_or("nobody".into(), |me| me.sub().to_owned())
+}
+
+/// Says back what it is told; a token after `renew ` lets it go on.
+#[cfg(feature = "ws")]
+async fn echo(socket: oidc_tokio::axum::ws::Socket) -> axum::response::Response {
+    use axum::extract::ws::Message;
+
+    socket.on_upgrade(async |mut socket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            let answer = match &message {
+                Message::Text(text) if text.starts_with("renew ") => {
+                    let renewed = socket.renew(&Secret::new(&text["renew ".len()..])).await;
+                    Message::Text(renewed.map_or_else(|error| error.code().into(), |()| "renewed".into()))
+                }
+                Message::Text(_) => message,
+                _ => continue,
+            };
+            if socket.send(answer).await.is_err() {
+                break;
+            }
+        }
+    })
 }

@@ -1,0 +1,149 @@
+//! Websockets behind [`Oidc::layer`](crate::Oidc::layer): a handler that takes a [`Socket`].
+//!
+//! ```no_run
+//! use axum::response::Response;
+//! use oidc_tokio::axum::ws::Socket;
+//!
+//! async fn echo(socket: Socket) -> Response {
+//!     socket.on_upgrade(async |mut socket| {
+//!         while let Some(Ok(message)) = socket.recv().await {
+//!             if socket.send(message).await.is_err() {
+//!                 break;
+//!             }
+//!         }
+//!     })
+//! }
+//! ```
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use oidc_core::guard::{Source, TOKEN_PROTOCOL, chosen_protocol};
+use oidc_core::sockets::Ended;
+use oidc_core::{Error, Identity, Incoming, Secret, Verdict};
+
+use super::unprotected;
+use crate::Oidc;
+use crate::tower::Visitor;
+use crate::watch::Life;
+
+/// A websocket that somebody may open: see [`Guard::admit_socket`](oidc_core::Guard::admit_socket). Nobody else's request
+/// reaches the handler.
+pub struct Socket {
+    oidc: Oidc,
+    identity: Identity,
+    upgrade: WebSocketUpgrade,
+}
+
+/// An open websocket, which closes with 1008 when its identity ends: at its token's or session's end, or with the session.
+pub struct OpenSocket {
+    socket: WebSocket,
+    life: Life,
+    closed: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Socket {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let visitor: Visitor = parts.extensions.get().cloned().ok_or_else(|| unprotected(parts))?;
+        let Visitor { identity, oidc, target } = visitor;
+        let by_header = identity.filter(|identity| identity.source() == Source::Header);
+        let admitted = match by_header {
+            Some(identity) => Verdict::Allow { identity: Some(identity), headers: Vec::new() },
+            None => oidc.admit_socket(Incoming { target: &target, ..Incoming::of(parts) }).await,
+        };
+        let identity = match admitted {
+            Verdict::Allow { identity: Some(identity), .. } => identity,
+            reply => return Err(reply.into_response().map(Body::from)),
+        };
+        let chosen = chosen_protocol(&Incoming::of(parts)).map(|_| TOKEN_PROTOCOL);
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await;
+        let upgrade = upgrade.map_err(IntoResponse::into_response)?.protocols(chosen);
+        Ok(Self { oidc, identity, upgrade })
+    }
+}
+
+impl Socket {
+    /// Who opens it.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Changes the handshake: sizes of messages, subprotocols of one's own.
+    #[must_use]
+    pub fn upgrade(self, change: impl FnOnce(WebSocketUpgrade) -> WebSocketUpgrade) -> Self {
+        Self { upgrade: change(self.upgrade), ..self }
+    }
+
+    /// Opens it, and runs `handler` on a task of its own.
+    pub fn on_upgrade<F>(self, handler: impl FnOnce(OpenSocket) -> F + Send + 'static) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { oidc, identity, upgrade } = self;
+        upgrade.on_upgrade(move |socket| {
+            handler(OpenSocket { socket, life: oidc.watch(identity), closed: false })
+        })
+    }
+}
+
+impl OpenSocket {
+    /// Who is there.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        self.life.identity()
+    }
+
+    /// The next message; `None` once the socket is closed, from either side.
+    pub async fn recv(&mut self) -> Option<Result<Message, axum::Error>> {
+        if self.closed {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            ended = self.life.ended() => {
+                self.close(ended).await;
+                None
+            }
+            message = self.socket.recv() => message,
+        }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The connection's, or that the socket has just been closed since its identity has ended.
+    pub async fn send(&mut self, message: Message) -> Result<(), axum::Error> {
+        if self.closed {
+            return Err(axum::Error::new("the socket is closed"));
+        }
+        tokio::select! {
+            biased;
+            ended = self.life.ended() => {
+                self.close(ended).await;
+                Err(axum::Error::new(ended.reason()))
+            }
+            sent = self.socket.send(message) => sent,
+        }
+    }
+
+    /// Lets the socket go on by a fresh token: see [`Life::renew`].
+    ///
+    /// # Errors
+    /// [`Error`] when the token is not good, or somebody else's.
+    pub async fn renew(&mut self, token: &Secret) -> Result<(), Error> {
+        self.life.renew(token).await
+    }
+
+    /// Whoever does not take it within a second is cut off.
+    async fn close(&mut self, ended: Ended) {
+        self.closed = true;
+        let frame = CloseFrame { code: 1008, reason: ended.reason().into() };
+        let farewell = self.socket.send(Message::Close(Some(frame)));
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), farewell).await;
+    }
+}
