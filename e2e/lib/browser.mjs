@@ -18,12 +18,16 @@ export async function openBrowser(options = {}) {
       "--disable-sync",
       "--no-proxy-server",
       // The provider's pages ask for a web font: nothing leaves this machine.
-      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ],
   });
-  const context = await browser.newContext({ viewport: { width: 1000, height: 760 }, ...options });
-  context.setDefaultTimeout(15_000);
-  return { page: await context.newPage(), context, close: () => browser.close() };
+  /// Somebody else's browser, as far as cookies go.
+  const another = async () => {
+    const context = await browser.newContext({ viewport: { width: 1000, height: 760 }, ...options });
+    context.setDefaultTimeout(15_000);
+    return { page: await context.newPage(), context };
+  };
+  return { ...(await another()), another, close: () => browser.close() };
 }
 
 export async function screenshot(page, name) {
@@ -38,6 +42,20 @@ export async function arriveAt(page, base, path) {
 /// The names of the cookies our side set; a browser keeps them by host, so the provider's are there, too.
 export async function ourCookies(context) {
   return (await context.cookies()).map(({ name }) => name).filter((name) => /^(__Host-)?oidc-/.test(name));
+}
+
+/// Loads a page of ours that ends somewhere: the answer that the browser was left with.
+export async function load(page, url) {
+  const answer = await page.goto(url);
+  return { status: answer.status(), headers: await answer.allHeaders(), first: await firstAnswer(answer) };
+}
+
+/// The answer that began a chain of redirects.
+async function firstAnswer(answer) {
+  let request = answer.request();
+  while (request.redirectedFrom()) request = request.redirectedFrom();
+  const first = await request.response();
+  return { status: first.status(), headers: await first.allHeaders() };
 }
 
 /// oidc-provider's own pages.

@@ -2,7 +2,7 @@
 //
 // Two moods: with its own login and consent pages, for a browser; and `signedIn`, where every authorize request meets a
 // person who signed in and agreed before, so that it answers at once, for the probes.
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -19,26 +19,46 @@ const AUTH_METHODS = { basic: "client_secret_basic", post: "client_secret_post",
 export const clientId = (auth, alg = "RS256") => `${auth}-${alg.toLowerCase()}`;
 
 /// `appUrls`: base URLs of the relying parties that may be sent back to. `tls`: key and certificate, to speak https.
-/// `backChannel`: where a sign-out is told.
-export async function startProvider({ appUrls, signedIn = false, tls, backChannel }) {
+/// `backChannel`: where a sign-out is told. `settings`: more of the provider's own. `edit`: called with each of its answers.
+export async function startProvider({ appUrls, signedIn = false, tls, backChannel, settings, edit }) {
   const server = tls ? createTlsServer(tls) : createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 
-  const provider = new Provider(issuer, configuration(appUrls, signedIn, backChannel));
+  const keys = signingKeys();
+  const provider = new Provider(issuer, { ...configuration(appUrls, signedIn, keys, backChannel), ...settings });
   // Only for the eye of who reads a failed run.
   const errors = [];
   provider.on("server_error", (_ctx, error) => errors.push(error));
   provider.on("grant.error", (_ctx, error) => errors.push(error));
   provider.on("authorization.error", (_ctx, error) => errors.push(error));
   provider.on("backchannel.error", (_ctx, error) => errors.push(error));
+  // What the token endpoint was asked for, and whether it gave it.
+  const grants = [];
+  const noteGrant = (ok) => ({ oidc }) =>
+    grants.push({ ok, type: oidc.params?.grant_type, grantId: oidc.entities.Grant?.jti });
+  provider.on("grant.success", noteGrant(true));
+  provider.on("grant.error", noteGrant(false));
+  // The logout tokens that the relying party took.
+  const logouts = [];
+  provider.on("backchannel.success", (_ctx, _client, sub, sid) => logouts.push({ sub, sid }));
   if (signedIn) provider.use(signInFirst(provider));
+  if (edit) {
+    provider.use(async (ctx, next) => {
+      await next();
+      edit(ctx);
+    });
+  }
   server.on("request", provider.callback());
 
   return {
     issuer,
     errors,
+    grants,
+    logouts,
+    sign: (header, claims) => signed(keys, header, claims),
+    revokeGrant: async (grantId) => (await provider.Grant.find(grantId)).destroy(),
     accessToken: () => accessToken(issuer),
     async stop() {
       server.closeAllConnections();
@@ -48,10 +68,10 @@ export async function startProvider({ appUrls, signedIn = false, tls, backChanne
   };
 }
 
-function configuration(appUrls, signedIn, backChannel) {
+function configuration(appUrls, signedIn, keys, backChannel) {
   return {
     clients: [...clients(appUrls, backChannel), machineClient()],
-    jwks: { keys: [signingKey()] },
+    jwks: { keys: Object.values(keys).map((key) => key.jwk) },
     cookies: { keys: ["only for tests"], short: { signed: false }, long: { signed: false } },
     claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"] },
     // The app shows the ID token's claims; a strict provider leaves name and email to userinfo.
@@ -105,10 +125,26 @@ function machineClient() {
   };
 }
 
-/// No `alg`: one key signs all its clients' algorithms, as at many providers.
-function signingKey() {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  return { ...privateKey.export({ format: "jwk" }), kid: "e2e", use: "sig" };
+/// Without `alg`: one key signs all its clients' algorithms, as at many providers. The other curve signs nothing that is
+/// meant to be taken.
+function signingKeys() {
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+  const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  return Object.fromEntries(
+    Object.entries({ RS256: rsa, ES256: ec }).map(([alg, key]) => {
+      const kid = alg === "RS256" ? "e2e" : "e2e-ec";
+      return [alg, { key, kid, jwk: { ...key.export({ format: "jwk" }), kid, use: "sig" } }];
+    }),
+  );
+}
+
+/// A token by the key that the header's `alg` names; without a signature for `none`.
+function signed(keys, header, claims) {
+  const { key, kid } = keys[header.alg] ?? {};
+  const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  const input = `${encode({ ...(kid && { kid }), ...header })}.${encode(claims)}`;
+  const signature = key ? sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }) : Buffer.alloc(0);
+  return `${input}.${signature.toString("base64url")}`;
 }
 
 function claimsOf(id) {
