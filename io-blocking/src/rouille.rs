@@ -82,13 +82,19 @@ fn answer(verdict: Verdict) -> Response {
     with_headers(response.with_status_code(head.status.as_u16()), &head.headers)
 }
 
+/// Adds headers where they are not there.
 fn with_headers<'h>(
     mut response: Response,
     headers: impl IntoIterator<Item = (&'h HeaderName, &'h HeaderValue)>,
 ) -> Response {
     for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        response.headers.push((Cow::Owned(name.as_str().to_owned()), Cow::Owned(value)));
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let same = |there: &(Cow<'_, str>, Cow<'_, str>)| {
+            there.0.eq_ignore_ascii_case(name.as_str()) && there.1 == value
+        };
+        if !response.headers.iter().any(same) {
+            response.headers.push((Cow::Owned(name.as_str().to_owned()), Cow::Owned(value.into_owned())));
+        }
     }
     response
 }

@@ -2,7 +2,7 @@
 
 use std::task;
 
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use oidc_core::guard::Policy;
 use oidc_core::{Identity, Incoming, Verdict};
@@ -112,7 +112,7 @@ where
             let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(Visitor { identity, oidc, target });
             let mut response = inner.call(request).await?;
-            response.headers_mut().extend(headers);
+            add_headers(response.headers_mut(), headers);
             Ok(response)
         })
     }
@@ -121,6 +121,15 @@ where
 impl Visitor {
     fn is_of(&self, oidc: &Oidc) -> bool {
         std::ptr::eq(self.oidc.client().config(), oidc.client().config())
+    }
+}
+
+/// Where they are not there: an answer that has come of the guard has its own.
+fn add_headers(all: &mut HeaderMap, more: Vec<(HeaderName, HeaderValue)>) {
+    for (name, value) in more {
+        if !all.get_all(&name).iter().any(|there| *there == value) {
+            all.append(name, value);
+        }
     }
 }
 
