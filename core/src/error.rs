@@ -60,6 +60,7 @@ impl Error {
     /// | `state_missing`, `state_mismatch` | the callback belongs to no sign-in of this browser |
     /// | `malformed_callback`, `duplicate_parameter` | the callback is not one of the protocol |
     /// | `issuer_param_missing`, `issuer_mismatch` | the answer or document is not the issuer's |
+    /// | `signed_out` | the provider ended the session while its sign-in was finishing |
     /// | `provider_error` | the provider refused, with an error of its own |
     /// | `provider_unreachable`, `provider_timeout` | the provider gave no answer |
     /// | `provider_status`, `provider_content_type`, `provider_too_large`, `provider_malformed` | the provider gave a wrong answer |

@@ -91,6 +91,10 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "The sign-in page reported a problem",
             "You were not signed in. Trying again often helps; if it does not, tell the people who run this site.",
         ),
+        Error::Callback(CallbackError::SignedOut) => (
+            "You were signed out meanwhile",
+            "The sign-in service ended your session while you were signing in. Please start again.",
+        ),
         Error::Callback(_) => (
             "This sign-in cannot be finished",
             "It was started too long ago, in another browser, or has been used already. Please start again.",

@@ -423,7 +423,7 @@ fn an_ended_session_is_none_and_its_cookie_is_removed() {
 
 /// The ID token is issued, then the provider ends the session and says so, and only then the sign-in finishes here.
 #[test]
-fn l13_a_session_that_was_ended_while_its_sign_in_finished_is_none() {
+fn l13_a_session_that_was_ended_while_its_sign_in_finished_does_not_begin() {
     let mut world = world();
     let mut browser = Browser::default();
     let redirect = browser.ask(&mut world, Ask::get("/profile").page().required()).location();
@@ -434,10 +434,29 @@ fn l13_a_session_that_was_ended_while_its_sign_in_finished_is_none() {
             assert_eq!(post(world, &token), ok());
         }
     });
-    assert_eq!(status, 303);
-    assert!(browser.has_session() && !lives(&mut world, &browser));
+    assert_eq!(status, 400);
+    assert!(!browser.has_session());
     let (later, _) = signed_in(&mut world);
     assert!(lives(&mut world, &later));
+}
+
+/// A provider that signs people in without a page issues the next ID token in the very second of the sign-out.
+#[test]
+fn l13_who_signs_in_again_in_the_second_of_a_sign_out_is_not_sent_round_in_circles() {
+    let mut world = world();
+    let (mut browser, _) = signed_in(&mut world);
+    let token = issued(&mut world, Some("ada"), None);
+    assert_eq!(post(&mut world, &token), ok());
+    let callback = browser.start(&mut world, "/profile").page();
+    let answer = browser.ask(&mut world, callback);
+    assert_eq!((answer.status(), browser.has_session()), (400, false));
+    assert!(
+        answer.body.contains("You were signed out meanwhile") && answer.body.contains("Code: signed_out")
+    );
+    assert!(answer.body.contains("/login?return_to=%2Fprofile"), "{}", answer.body);
+    world.pass(1);
+    assert_eq!(browser.sign_in(&mut world).status(), 303);
+    assert!(lives(&mut world, &browser));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub enum CallbackError {
     IssuerParamMissing,
     /// `iss` names another issuer.
     IssuerMismatch,
+    /// The provider ended the session while its sign-in was finishing here.
+    SignedOut,
     /// The provider answered with an error ([RFC 6749 section 4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
     Provider {
         /// Its `error`, such as `access_denied`.
@@ -38,6 +40,7 @@ impl CallbackError {
             Self::DuplicateParameter => "duplicate_parameter",
             Self::IssuerParamMissing => "issuer_param_missing",
             Self::IssuerMismatch => "issuer_mismatch",
+            Self::SignedOut => "signed_out",
             Self::Provider { .. } => "provider_error",
         }
     }
@@ -54,6 +57,7 @@ impl fmt::Display for CallbackError {
                 f.write_str("the callback lacks the `iss` that the provider announces")
             }
             Self::IssuerMismatch => f.write_str("`iss` names another issuer"),
+            Self::SignedOut => f.write_str("the session was ended while its sign-in was finishing"),
             Self::Provider { code, description: None } => write!(f, "the provider answered {code}"),
             Self::Provider { code, description: Some(text) } => {
                 write!(f, "the provider answered {code}: {text}")

@@ -108,6 +108,7 @@ fn of_callers() -> Vec<(Error, &'static str, u16)> {
         (CallbackError::DuplicateParameter.into(), "twice", 400),
         (CallbackError::IssuerParamMissing.into(), "`iss`", 400),
         (CallbackError::IssuerMismatch.into(), "another issuer", 400),
+        (CallbackError::SignedOut.into(), "was ended", 400),
         (refused(HOSTILE, Some(hostile())), "the provider answered", 400),
         (refused("access_denied", None), "\"access_denied\"", 403),
         (RequestError::NoCredentials.into(), "no token and no session", 401),

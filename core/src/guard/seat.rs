@@ -10,7 +10,7 @@ use super::{Browser, Guard, Identity, Incoming, Source, Verdict};
 use crate::client::{Client, store};
 use crate::cookie::{Jar, Opened, Purpose};
 use crate::entropy;
-use crate::error::{Error, RequestError, UsageError};
+use crate::error::{CallbackError, Error, RequestError, UsageError};
 use crate::login::{LoginOptions, short_hash};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -219,6 +219,16 @@ impl Guard {
             Place::Store { ticket, .. } => {
                 store::take(StoreOp::Delete { key: record_key(&ticket) }).map(now, |done| done.map(|_| ()))
             }
+        })
+    }
+
+    /// A session that was ended while its sign-in was finishing does not begin. A provider that signs people in without a page
+    /// would send them round in circles else, for as long as its clock shows the second of the sign-out.
+    pub(super) fn unless_ended(&self, session: Session, now: UnixTime) -> Step<Result<Session, Error>> {
+        let this = self.clone();
+        self.client.learn_endings(now).map(now, move |learnt| {
+            learnt?;
+            if this.client.has_ended(&session) { Err(CallbackError::SignedOut.into()) } else { Ok(session) }
         })
     }
 

@@ -127,7 +127,11 @@ impl Guard {
         let (return_to, done, shape) = (login.return_to().to_owned(), browser.clear([name]), visit.shape);
         let this = self.clone();
         let signed_in = self.signed_in(login, callback, now);
-        let seated = signed_in.and_then(now, move |session, now| this.take_seat(&visit, &session, now));
+        let begun = signed_in.and_then(now, {
+            let this = this.clone();
+            move |session, now| this.unless_ended(session, now)
+        });
+        let seated = begun.and_then(now, move |session, now| this.take_seat(&visit, &session, now));
         seated.map(now, move |cookies| match cookies {
             Ok(cookies) => {
                 Answer::redirect(&return_to).cookies(cookies.into_iter().chain(done).collect()).into()
