@@ -1,5 +1,8 @@
 // Tokens that live for seconds: a session goes on by refreshing them, once for all requests, until the provider says no.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get } from "node:http";
+import { json } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { load, ourCookies, seesClaims } from "./lib/browser.mjs";
@@ -88,7 +91,8 @@ async function sessionCookies(context) {
   return (await context.cookies()).filter(({ name }) => SESSION.test(name));
 }
 
+/// On a connection of its own that nobody keeps: rouille serves few at once that are kept.
 async function whoami(app, cookie) {
-  const answer = await fetch(`${app.url}/api/whoami`, { headers: { cookie } });
-  return { status: answer.status, sub: (await answer.json()).sub };
+  const [answer] = await once(get(`${app.url}/api/whoami`, { headers: { cookie }, agent: false }), "response");
+  return { status: answer.statusCode, sub: (await json(answer)).sub };
 }
