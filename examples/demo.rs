@@ -106,6 +106,14 @@ impl Demo {
     }
 }
 
+/// For servers whose websockets have an address of their own: `LISTEN_WS`, or a free port.
+#[allow(dead_code, reason = "axum's are where all else is")]
+pub(crate) fn websocket_listener() -> Result<TcpListener, Box<dyn Error>> {
+    let listen = environment("LISTEN_WS").unwrap_or("127.0.0.1:0".to_owned());
+    TcpListener::bind(&listen)
+        .map_err(|error| format!("LISTEN_WS: cannot listen on {listen:?}: {error}").into())
+}
+
 /// An empty variable is set: what it stands for is then wrong, not absent.
 fn environment(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())

@@ -1,5 +1,6 @@
 //! What every websocket behind a guard must do alike, over real sockets: `/ws` says back what it is told, and takes a fresh
-//! token after `renew `.
+//! token after `renew `. Each driver's tests include this file and give it `websockets_of`, the host and port of the sockets
+//! of an origin.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use super::over_sockets::{World, now};
 
-type Client = WebSocket<TcpStream>;
+pub(crate) type Client = WebSocket<TcpStream>;
 
 /// No leeway, so that a token's end is near.
 const STRICT: &[(&str, &str)] = &[("OIDC_LEEWAY", "0")];
@@ -23,7 +24,7 @@ fn token(world: &World, sub: &str, lifetime: u64) -> String {
 
 /// The open socket and the subprotocol that was chosen, or the status of the refusal.
 fn open(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<(Client, Option<String>), u16> {
-    let address = world.origin.strip_prefix("http://").unwrap();
+    let address = &super::websockets_of(&world.origin);
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
@@ -40,7 +41,7 @@ fn open(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<(Client, 
     }
 }
 
-fn with_token(world: &World, token: &str) -> Client {
+pub(crate) fn with_token(world: &World, token: &str) -> Client {
     open(world, "/ws", &[("authorization", &format!("Bearer {token}"))]).unwrap().0
 }
 
@@ -51,7 +52,7 @@ fn with_session(world: &World) -> Result<Client, u16> {
     open(world, "/ws", &headers).map(|(client, _)| client)
 }
 
-fn echoes(client: &mut Client, text: &str) -> String {
+pub(crate) fn echoes(client: &mut Client, text: &str) -> String {
     client.send(Message::text(text)).unwrap();
     client.read().unwrap().into_text().unwrap().to_string()
 }

@@ -584,6 +584,7 @@ fn p09_features_add_and_are_the_known_ones() {
                 ("metrics", r#"["oidc-core/metrics"]"#),
                 ("redis", r#"["dep:redis"]"#),
                 ("rouille", r#"["dep:rouille"]"#),
+                ("ws", r#"["dep:tungstenite"]"#),
             ],
         ),
         (

@@ -8,9 +8,11 @@ mod demo;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::thread;
 
 use demo::{Demo, pages};
 use oidc_blocking::rouille::{Refused, Visitor};
+use oidc_blocking::ws::{Message, OpenSocket};
 use oidc_blocking::{Builder, Oidc};
 use rouille::{Request, Response, ResponseBody, Server};
 
@@ -26,11 +28,25 @@ fn serve() -> Result<(), Box<dyn Error>> {
     // rouille listens by itself, on the address that was kept for it.
     let address = listener.local_addr()?;
     drop(listener);
+    let sockets = oidc.clone();
     let server = Server::new(address, move |request| answer(&oidc, request))
         .map_err(|error| format!("LISTEN: {error}"))?;
+    let websockets = demo::websocket_listener()?;
+    println!("websockets at ws://{}/ws", websockets.local_addr()?);
+    thread::spawn(move || sockets.serve_websockets(&websockets, echo));
     demo.ready();
     server.run();
     Ok(())
+}
+
+/// A websocket is open for as long as whoever opened it may be there.
+fn echo(mut socket: OpenSocket) {
+    while let Some(Ok(message)) = socket.recv() {
+        let said = matches!(message, Message::Text(_) | Message::Binary(_));
+        if said && socket.send(message).is_err() {
+            break;
+        }
+    }
 }
 
 fn answer(oidc: &Oidc, request: &Request) -> Response {

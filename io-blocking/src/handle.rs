@@ -23,6 +23,9 @@ pub struct Oidc {
     pub(crate) guard: Guard,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    /// The open sockets.
+    #[cfg(feature = "ws")]
+    pub(crate) watch: Arc<crate::watch::Watch>,
     /// Keeps the renewal in the background going.
     pub(crate) renewal: Option<Arc<Sender<()>>>,
 }

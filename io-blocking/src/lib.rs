@@ -19,6 +19,10 @@ pub mod rouille;
 mod settings;
 mod store;
 mod transport;
+#[cfg(feature = "ws")]
+mod watch;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 pub use engine::{SessionStore, Transport};
 pub use handle::Oidc;

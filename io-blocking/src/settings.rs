@@ -119,7 +119,14 @@ impl Builder {
         let client = Client::with_backend(config, Arc::new(SystemEntropy), self.verifier);
         let guard =
             Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
-        let mut oidc = Oidc { guard, transport, store: self.store, renewal: None };
+        let mut oidc = Oidc {
+            guard,
+            transport,
+            store: self.store,
+            #[cfg(feature = "ws")]
+            watch: Arc::default(),
+            renewal: None,
+        };
         if self.renewal {
             let wrong = |error: std::io::Error| ConfigError::new("background_renewal", error.to_string());
             oidc.renewal = Some(Arc::new(renew_in_background(oidc.clone()).map_err(wrong)?));

@@ -42,6 +42,12 @@ async fn home(visitor: Option<Identity>) -> String {
     visitor.map_or("nobody".into(), |me| me.sub().to_owned())
 }
 
+/// They are where all else is.
+#[cfg(feature = "ws")]
+fn websockets_of(origin: &str) -> String {
+    origin.strip_prefix("http://").unwrap().to_owned()
+}
+
 /// Says back what it is told; a token after `renew ` lets it go on.
 #[cfg(feature = "ws")]
 async fn echo(socket: oidc_tokio::axum::ws::Socket) -> axum::response::Response {

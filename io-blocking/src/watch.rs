@@ -1,0 +1,125 @@
+//! Watches over open sockets: one thread for all of a handle's, which tells each when it has to end. There is none while no
+//! socket is open.
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{io, thread};
+
+use oidc_core::sockets::{Ended, SocketId, Sockets};
+use oidc_core::{Error, Identity, Secret};
+
+use crate::Oidc;
+use crate::engine::now;
+
+/// The open sockets of a handle and its clones.
+#[derive(Default)]
+pub(crate) struct Watch {
+    state: Mutex<State>,
+    /// One was opened, renewed or closed: the next end may be another one.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    sockets: Sockets<Arc<End>>,
+    /// The thread runs.
+    attended: bool,
+}
+
+/// How a socket is told. Whoever waits for its next bytes wakes up, and finds why.
+pub(crate) struct End {
+    why: OnceLock<Ended>,
+    stream: TcpStream,
+}
+
+impl End {
+    /// Why the socket has to end, if it has.
+    pub(crate) fn why(&self) -> Option<Ended> {
+        self.why.get().copied()
+    }
+}
+
+/// The life of one open socket. It leaves the watch when it is dropped.
+pub(crate) struct Life {
+    oidc: Oidc,
+    id: SocketId,
+    identity: Identity,
+    end: Arc<End>,
+}
+
+impl Oidc {
+    /// Watches over a socket that this identity has opened.
+    pub(crate) fn watch(&self, identity: Identity, stream: &TcpStream) -> io::Result<Life> {
+        let end = Arc::new(End { why: OnceLock::new(), stream: stream.try_clone()? });
+        let mut state = self.watch.state();
+        if !state.attended {
+            let oidc = self.clone();
+            thread::Builder::new().name("oidc-sockets".to_owned()).spawn(move || attend(&oidc))?;
+            state.attended = true;
+        }
+        let id = state.sockets.enter(identity.clone(), Arc::clone(&end));
+        drop(state);
+        self.watch.changed.notify_one();
+        Ok(Life { oidc: self.clone(), id, identity, end })
+    }
+}
+
+impl Life {
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) fn end(&self) -> &Arc<End> {
+        &self.end
+    }
+
+    pub(crate) fn renew(&mut self, token: &Secret) -> Result<(), Error> {
+        let renewed = self.oidc.run(|now| self.oidc.guard.renew(&self.identity, token, now))?;
+        if self.oidc.watch.state().sockets.renew(self.id, renewed.clone()) {
+            self.identity = renewed;
+        }
+        self.oidc.watch.changed.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.oidc.watch.state().sockets.leave(self.id);
+        self.oidc.watch.changed.notify_one();
+    }
+}
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it is time to look, or a socket has changed. False: none is open.
+    fn wait(&self) -> bool {
+        let mut state = self.state();
+        let Some(next) = state.sockets.next(now()) else {
+            state.attended = false;
+            return false;
+        };
+        drop(self.changed.wait_timeout(state, next.saturating_since(now())));
+        true
+    }
+}
+
+/// As long as a socket is open.
+fn attend(oidc: &Oidc) {
+    while oidc.watch.wait() {
+        let heeds_sign_outs = oidc.watch.state().sockets.heeds_sign_outs();
+        if heeds_sign_outs {
+            // What the store cannot tell now, it tells the next time. Its failure is in the log.
+            let _ = oidc.run(|now| oidc.guard.learn_endings(now));
+        }
+        let ended = oidc.watch.state().sockets.ended(&oidc.guard, now());
+        for (end, why) in ended {
+            let _ = end.why.set(why);
+            // Whoever is gone need not be told.
+            let _ = end.stream.shutdown(Shutdown::Read);
+        }
+    }
+}
