@@ -83,10 +83,16 @@ impl Fixtures {
     /// If the settings are none.
     #[must_use]
     pub fn client(&self, remember: Option<Remember>) -> Client {
+        let config = self.config(remember).build();
+        Client::new(config.expect("the settings are whole"), Arc::new(NoEntropy))
+    }
+
+    /// Settings of such a client.
+    #[must_use]
+    pub fn config(&self, remember: Option<Remember>) -> ConfigBuilder {
         let config =
             Config::resource_server(ISSUER, "account").bearer(&[AccessToken::Jwt]).static_keys(&self.jwks);
-        let config = remember.into_iter().fold(config, ConfigBuilder::remember_tokens);
-        Client::new(config.build().expect("the settings are whole"), Arc::new(NoEntropy))
+        remember.into_iter().fold(config, ConfigBuilder::remember_tokens)
     }
 
     /// The ID token's claims with some replaced, signed as the ID token is.

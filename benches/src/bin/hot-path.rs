@@ -7,15 +7,23 @@
 
 use std::env;
 use std::hint::black_box;
+use std::pin::pin;
 use std::process::ExitCode;
+use std::task::{Context, Poll, Waker};
+use std::time::SystemTime;
 
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use oidc_benches::{BACKENDS, Fixtures, NOW};
 use oidc_core::config::Remember;
 use oidc_core::jose::{Algorithm, RustCrypto};
 use oidc_core::{Guard, Incoming, Step, Verdict};
+use oidc_tokio::axum::Identity;
 use serde_json::json;
+use tower_service::Service;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -44,6 +52,8 @@ fn paths() -> Vec<Path> {
     let (_, no_rsa) = BACKENDS[2];
     let with_rsa = Fixtures::new(Algorithm::Rs256, &RustCrypto);
     let without = || Fixtures::new(Algorithm::Rs256, no_rsa);
+    let now = SystemTime::UNIX_EPOCH.elapsed().expect("the clock is set");
+    let fresh = Fixtures::issued(now.as_secs(), Algorithm::Rs256, &RustCrypto);
     let expired = with_rsa.id_token_with(Algorithm::Rs256, &json!({ "exp": 1_600_000_000 }));
     vec![
         ("id-token", id_token(with_rsa)),
@@ -52,6 +62,8 @@ fn paths() -> Vec<Path> {
         ("expired", refused(without(), expired)),
         ("remembered", remembered(&without())),
         ("guard-remembered", guard(&without())),
+        ("axum-open", axum(Router::new().route("/", get(async || "ada")), &fresh)),
+        ("axum-remembered", axum(protected(&fresh), &fresh)),
     ]
 }
 
@@ -95,5 +107,25 @@ fn guard(fixtures: &Fixtures) -> Box<dyn Fn()> {
         };
         let verdict = guard.require(incoming, NOW);
         assert!(matches!(verdict, Step::Done(Verdict::Allow { identity: Some(_), .. })));
+    })
+}
+
+fn protected(fixtures: &Fixtures) -> Router {
+    let oidc = oidc_tokio::Builder::new(fixtures.config(Some(Remember::new()))).build();
+    let oidc = oidc.expect("the settings are whole");
+    Router::new().route("/", get(async |who: Identity| who.sub().to_owned())).layer(oidc.layer())
+}
+
+/// A request with a token through a whole application, as a server does it.
+fn axum(app: Router, fixtures: &Fixtures) -> Box<dyn Fn()> {
+    let bearer = HeaderValue::try_from(format!("Bearer {}", fixtures.access_token));
+    let bearer = bearer.expect("a token is ASCII");
+    Box::new(move || {
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        let answer = pin!(app.clone().call(black_box(request)));
+        // Nothing is waited for.
+        let answer = answer.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(answer, Poll::Ready(Ok(answer)) if answer.status() == StatusCode::OK));
     })
 }
