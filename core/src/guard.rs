@@ -90,11 +90,11 @@ pub struct Incoming<'a> {
 /// Access to headers, whatever the web server keeps them in.
 pub trait Headers {
     /// Calls `visit` with each value of the header of this name (in lower case), in order.
-    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
 }
 
 impl Headers for http::HeaderMap {
-    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.get_all(name).iter().for_each(|value| visit(value.as_bytes()));
     }
 }
@@ -255,7 +255,7 @@ impl Guard {
     fn admit(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
         match incoming.token() {
             Err(error) => Step::Done(Answer::refusal(&incoming, &error.into()).into()),
-            Ok(Some((token, source))) => self.admit_token(&token, source, incoming, now),
+            Ok(Some((token, source))) => self.admit_token(token, source, incoming, now),
             Ok(None) if !required => self.admit_session(&incoming, Absent::Admitted, now),
             Ok(None) if self.may_redirect(&incoming) => {
                 self.admit_session(&incoming, Absent::SentToSignIn, now)
@@ -340,7 +340,7 @@ impl Browser {
 
     /// The cookies of a request that are this application's.
     fn cookies_of(&self, incoming: &Incoming<'_>) -> Jar {
-        Jar::parse(incoming.all("cookie").iter().map(Vec::as_slice), self.cookies.prefix())
+        Jar::parse(incoming.all("cookie"), self.cookies.prefix())
     }
 
     fn clear(&self, names: impl IntoIterator<Item = String>) -> Vec<HeaderValue> {
@@ -364,46 +364,40 @@ impl<'a> Incoming<'a> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         Self { method: &head.method, target, headers: &head.headers, body: None, presented: None }
     }
-}
 
-impl Incoming<'_> {
-    fn path(&self) -> &str {
+    fn path(&self) -> &'a str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    fn query(&self) -> &str {
+    fn query(&self) -> &'a str {
         self.target.split_once('?').map(|(_, query)| query).unwrap_or_default()
     }
 
     /// The first value of a header, if it is text.
-    fn header(&self, name: &str) -> Option<String> {
+    fn header(&self, name: &str) -> Option<&'a str> {
         let mut found = None;
-        self.headers.each(name, &mut |value| {
-            found = found.take().or_else(|| std::str::from_utf8(value).ok().map(str::to_owned));
-        });
+        self.headers.each(name, &mut |value| found = found.or_else(|| std::str::from_utf8(value).ok()));
         found
     }
 
-    fn all(&self, name: &str) -> Vec<Vec<u8>> {
+    fn all(&self, name: &str) -> Vec<&'a [u8]> {
         let mut values = Vec::new();
-        self.headers.each(name, &mut |value| values.push(value.to_vec()));
+        self.headers.each(name, &mut |value| values.push(value));
         values
     }
 
     /// The one token presented.
-    fn token(&self) -> Result<Option<(String, Source)>, RequestError> {
-        let values = self.all("authorization");
-        let values: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
-        let header = bearer::token(&values)?.map(|token| (token.to_owned(), Source::Header));
+    fn token(&self) -> Result<Option<(&'a str, Source)>, RequestError> {
+        let header = bearer::token(&self.all("authorization"))?.map(|token| (token, Source::Header));
         match (header, self.presented) {
             (Some(_), Some(_)) => Err(RequestError::TwoCredentials),
-            (None, Some((token, source))) => Ok(Some((token.expose().to_owned(), source))),
+            (None, Some((token, source))) => Ok(Some((token.expose(), source))),
             (header, None) => Ok(header),
         }
     }
 
     fn is_form(&self) -> bool {
-        let essence = self.header("content-type").and_then(|content_type| wire::essence(&content_type));
+        let essence = self.header("content-type").and_then(wire::essence);
         essence.as_deref() == Some("application/x-www-form-urlencoded")
     }
 

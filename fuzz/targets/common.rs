@@ -135,7 +135,7 @@ pub(crate) fn run<T>(
 pub(crate) struct Raw(pub(crate) Vec<(String, Vec<u8>)>);
 
 impl Headers for Raw {
-    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         self.0.iter().filter(|(found, _)| found == name).for_each(|(_, value)| visit(value));
     }
 }

@@ -102,7 +102,7 @@ fn with_headers<'h>(
 struct RequestHeaders<'r>(&'r Request);
 
 impl Headers for RequestHeaders<'_> {
-    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
         let same = self.0.headers().filter(|(found, _)| found.eq_ignore_ascii_case(name));
         same.for_each(|(_, value)| visit(value.as_bytes()));
     }

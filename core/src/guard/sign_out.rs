@@ -160,7 +160,7 @@ impl Browser {
         if incoming.method != Method::POST {
             return Err(RequestError::Method("POST"));
         }
-        if incoming.header("origin").as_deref() == Some(&self.origin) {
+        if incoming.header("origin") == Some(&self.origin) {
             Ok(())
         } else {
             Err(RequestError::OriginMismatch)

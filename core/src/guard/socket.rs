@@ -1,6 +1,8 @@
 //! Sockets: who may open one, and whether they may go on. A socket is opened by one request and lives on without any, so what
 //! a request shows each time is watched here instead.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use url::form_urlencoded;
 
@@ -16,6 +18,9 @@ use crate::time::UnixTime;
 pub const TOKEN_PROTOCOL: &str = "bearer";
 /// The parameters of an address in which a token may stand, if that is configured.
 const QUERY_TOKENS: [&str; 2] = ["access_token", "id_token"];
+
+/// A token, and where it was found.
+type Presented<'a> = (Cow<'a, str>, Source);
 
 impl Guard {
     /// Decides about a request that opens a socket: a websocket's handshake, or what stands in for one. It needs an identity,
@@ -68,10 +73,10 @@ impl Guard {
     }
 
     /// The one token that opens a socket.
-    fn socket_token(&self, incoming: &Incoming<'_>) -> Result<Option<(String, Source)>, RequestError> {
+    fn socket_token<'a>(&self, incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, RequestError> {
         let query = if self.client.config().query_tokens { query_token(incoming)? } else { None };
-        let others = [query, protocol_token(incoming)?];
-        let mut tokens = others.into_iter().flatten().chain(incoming.token()?);
+        let usual = incoming.token()?.map(|(token, source)| (Cow::Borrowed(token), source));
+        let mut tokens = [usual, protocol_token(incoming)?, query].into_iter().flatten();
         match (tokens.next(), tokens.next()) {
             (_, Some(_)) => Err(RequestError::TwoCredentials),
             (token, None) => Ok(token),
@@ -88,27 +93,27 @@ impl Guard {
     }
 }
 
-fn query_token(incoming: &Incoming<'_>) -> Result<Option<(String, Source)>, RequestError> {
+fn query_token<'a>(incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, RequestError> {
     let parameters = form_urlencoded::parse(incoming.query().as_bytes());
     let mut tokens = parameters.filter(|(name, _)| QUERY_TOKENS.contains(&&**name));
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RequestError::TwoCredentials),
-        (token, None) => Ok(token.map(|(_, token)| (token.into_owned(), Source::Query))),
+        (token, None) => Ok(token.map(|(_, token)| (token, Source::Query))),
     }
 }
 
 /// What stands behind the protocol's name, at every place where that stands.
-fn protocol_token(incoming: &Incoming<'_>) -> Result<Option<(String, Source)>, RequestError> {
+fn protocol_token<'a>(incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, RequestError> {
     let values = incoming.all("sec-websocket-protocol");
-    let texts: Vec<&str> = values.iter().filter_map(|value| std::str::from_utf8(value).ok()).collect();
-    let protocols: Vec<&str> = texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
+    let texts = values.into_iter().filter_map(|value| std::str::from_utf8(value).ok());
+    let protocols: Vec<&str> = texts.flat_map(|text| text.split(',')).map(str::trim).collect();
     let mut tokens = protocols.iter().enumerate().filter(|(_, protocol)| **protocol == TOKEN_PROTOCOL);
     match (tokens.next(), tokens.next()) {
         (None, _) => Ok(None),
         (_, Some(_)) => Err(RequestError::TwoCredentials),
         (Some((at, _)), None) => {
             let token = protocols.get(at.saturating_add(1)).ok_or(RequestError::NoCredentials)?;
-            Ok(Some(((*token).to_owned(), Source::Protocol)))
+            Ok(Some((Cow::Borrowed(*token), Source::Protocol)))
         }
     }
 }
