@@ -2,6 +2,7 @@
 //! is one, until no such cookie opens anyway.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use crate::jose::Claims;
 use crate::login::short_hash;
@@ -77,6 +78,11 @@ impl End {
         Self { by: By::Us, name: name(session.claims().iss(), SIGN_IN, session.id()), ending }
     }
 
+    /// What is ended, of a fixed length.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn until(&self) -> UnixTime {
         self.ending.until
     }
@@ -84,6 +90,8 @@ impl End {
     /// As the store keeps it.
     pub(crate) fn to_key(&self) -> String {
         let Ending { at, until } = self.ending;
+        // The second after a fraction: what began within it is not to live in one process and be dead in another.
+        let at = at.saturating_add(Duration::from_nanos(999_999_999));
         format!("{}.{}.{}.{}", self.by.name(), self.name, at.as_secs(), until.as_secs())
     }
 

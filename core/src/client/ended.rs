@@ -13,6 +13,14 @@ use crate::step::{Step, StoreOp};
 use crate::time::UnixTime;
 use crate::token::LOGOUT_AGE;
 
+/// How long other processes are told of a sign-out that has deleted what it ended.
+const TOLD: Duration = Duration::from_secs(300);
+
+/// Under which key the store knows that a session of this name has begun.
+fn named(end: &End) -> String {
+    format!("sid:{}", end.name())
+}
+
 impl Client {
     /// Ends the sessions that a logout token names, which is good once.
     pub(crate) fn end_by_token(&self, token: &str, now: UnixTime) -> Step<Result<(), Error>> {
@@ -39,15 +47,41 @@ impl Client {
         Step::Done(if used.consume(id, until, now) { Ok(()) } else { Err(used_up) })
     }
 
-    /// Ends one session, by its name at the provider. Nobody has proven anything but that they know it.
+    /// Ends one session, by its name at the provider. Nobody has proven anything but that they know it: so the store is told
+    /// only of a name that a session has, lest made-up ones crowd out what is proven.
     pub(crate) fn end_by_browser(&self, sid: &str, now: UnixTime) -> Step<Result<(), Error>> {
-        let issuer = &self.inner.config.issuer.0;
-        self.end(vec![End::by_browser(issuer, sid, self.no_session_after(now), now)], now)
+        let end = End::by_browser(&self.inner.config.issuer.0, sid, self.no_session_after(now), now);
+        if !self.inner.config.session.has_store {
+            return self.end(vec![end], now);
+        }
+        let this = self.clone();
+        self.revoked().note(end.clone(), now);
+        store::get(named(&end)).and_then(now, move |session, now| match session {
+            Some(_) => this.end(vec![end], now),
+            None => Step::Done(Ok(())),
+        })
     }
 
-    /// Ends this session, in every copy of it.
+    /// Lets the store know under which name the provider may end this session by way of a browser.
+    pub(crate) fn name_session(&self, session: &Session, now: UnixTime) -> Step<Result<(), Error>> {
+        let sid = session.claims().get::<String>("sid").filter(|_| self.inner.config.session.has_store);
+        let Some(sid) = sid else { return Step::Done(Ok(())) };
+        let until = self.no_session_after(now);
+        let key = named(&End::by_browser(&self.inner.config.issuer.0, &sid, until, now));
+        store::get(key.clone()).and_then(now, move |record, now| {
+            // An earlier session may have had the name. Whoever else writes it now writes the same.
+            let version = record.map(|(_, version)| version);
+            store::take(StoreOp::Put { key, value: Vec::new(), version, until })
+                .map(now, |written| written.map(|_| ()))
+        })
+    }
+
+    /// Ends this session, in every copy of it. Where its record is gone from the store, only those who have it open have to
+    /// hear of it.
     pub(crate) fn end_by_us(&self, session: &Session, now: UnixTime) -> Step<Result<(), Error>> {
-        self.end(vec![End::by_us(session, self.no_session_after(now))], now)
+        let settings = self.inner.config.session;
+        let until = if settings.in_store() { now.saturating_add(TOLD) } else { self.no_session_after(now) };
+        self.end(vec![End::by_us(session, until)], now)
     }
 
     /// Here at once, and wherever else the store is asked.

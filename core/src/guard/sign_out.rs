@@ -112,13 +112,13 @@ impl Guard {
         let confirmed = browser.confirms(&visit.jar, incoming, now);
         self.found(&visit, now).map(now, move |found| {
             let (title, text) = match found {
-                _ if confirmed => (
-                    "Signed out",
-                    "You are signed out here, and the sign-in service has ended your session there too.",
-                ),
                 Ok(Some(_)) => (
                     "Still signed in",
                     "You are still signed in here: this page was opened without signing out.",
+                ),
+                _ if confirmed => (
+                    "Signed out",
+                    "You are signed out here, and the sign-in service has ended your session there too.",
                 ),
                 Ok(None) => ("Signed out", "You are signed out here."),
                 Err(error) => return Answer::failure_as(visit.shape, &error, "/").into(),

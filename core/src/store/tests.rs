@@ -107,4 +107,6 @@ fn nothing_of_keys_and_values_is_shown() {
     assert!(taken(&mut memory, put("key", b"value", None, 9), 1));
     let shown = format!("{memory:?}");
     assert!(shown.contains("1 records, 8 bytes") && !shown.contains("key\""), "{shown}");
+    assert!(taken(&mut memory, revoke("a-revoked-key", 9), 1));
+    assert!(!format!("{memory:?}").contains("a-revoked-key"));
 }
