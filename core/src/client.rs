@@ -268,7 +268,12 @@ impl Client {
     pub fn refresh(&self, session: Session, now: UnixTime) -> Step<Result<Session, Error>> {
         let deadline = now.saturating_add(PATIENCE);
         let this = self.clone();
-        self.metadata(deadline, now).and_then(now, move |metadata, now| {
+        let prepared = self.metadata(deadline, now).and_then(now, {
+            let this = self.clone();
+            // Keys first: an answer that cannot be judged would take the new refresh token along.
+            move |metadata, now| this.keys_at_hand_for(metadata, deadline, now)
+        });
+        prepared.and_then(now, move |metadata, now| {
             let fetch = this.refresh_grant(&metadata, &session, left(Purpose::Token, deadline, now));
             redeemed(fetch, move |response, now| this.refreshed(session, response, deadline, now))
         })
@@ -295,14 +300,16 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Session, Error>> {
         let Some(id_token) = response.id_token.clone() else {
-            return Step::Done(Ok(session.refreshed(None, response.granted(now))));
+            let refreshed = session.refreshed(None, response.granted(now));
+            return Step::Done(refreshed.map_err(|error| ProviderError::IdToken(error).into()));
         };
         self.verify_issued(id_token.clone(), &response, None, deadline, now).map(now, move |claims| {
             let claims = claims?;
             if claims.sub() != Some(session.sub()) {
                 return Err(ProviderError::SubjectMismatch.into());
             }
-            Ok(session.refreshed(Some(id_token), response.granted(now)))
+            let refreshed = session.refreshed(Some((id_token, claims)), response.granted(now));
+            refreshed.map_err(|error| ProviderError::IdToken(error).into())
         })
     }
 

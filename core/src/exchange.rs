@@ -81,6 +81,8 @@ pub(crate) fn refresh_grant(
 ) -> Option<(Fetch, Sent)> {
     let parameters = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
     let fetch = token_request(registration, endpoint, &parameters, timeout)?;
+    // The old token may be worth nothing once it was sent: whoever gives up must not take the new one along.
+    let fetch = Fetch { shared: true, ..fetch };
     Some((fetch, Sent::new(registration, [refresh_token])))
 }
 
@@ -177,6 +179,7 @@ fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<ProviderError> 
     let code = text(&answer, "error").ok()??;
     let description = text(&answer, "error_description").ok().flatten();
     Some(ProviderError::TokenEndpoint {
+        status: response.status().as_u16(),
         code: sent.excerpt(&code),
         description: description.map(|text| sent.excerpt(&text)),
     })

@@ -54,6 +54,9 @@ struct Record {
 /// Claims that served the sign-in and say nothing about the person.
 const PROTOCOL_CLAIMS: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 
+/// Claims that tell of the sign-in, or by which a sign-out finds it.
+const SIGN_IN_CLAIMS: [&str; 5] = ["iat", "auth_time", "acr", "amr", "sid"];
+
 /// Claims without which a session cannot be judged.
 const NEEDED_CLAIMS: [&str; 9] = ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid"];
 
@@ -155,18 +158,35 @@ impl Session {
 
     /// With fresh tokens. A provider that sends no new refresh token means the old one to be used again, and one that sends
     /// no scope means the same one ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
-    pub(crate) fn refreshed(mut self, id_token: Option<Secret>, granted: Granted) -> Self {
+    ///
+    /// What a new ID token says takes the place of what the last one said, but for what tells of the sign-in: that was once.
+    pub(crate) fn refreshed(
+        mut self,
+        id_token: Option<(Secret, Claims)>,
+        granted: Granted,
+    ) -> Result<Self, TokenError> {
         let Granted { mut tokens, scope } = granted;
         tokens.refresh_token = tokens.refresh_token.or_else(|| self.refresh_token().cloned());
         self.tokens = Some(tokens);
         self.scope = scope.or(self.scope);
-        self.id_token = id_token.unwrap_or(self.id_token);
-        self
+        if let Some((id_token, claims)) = id_token {
+            let news = claims.all().iter().filter(|(name, _)| !SIGN_IN_CLAIMS.contains(&name.as_str()));
+            let mut all = self.claims.all().clone();
+            all.extend(news.map(|(name, value)| (name.clone(), value.clone())));
+            self.claims = Claims::proven(all)?;
+            self.id_token = id_token;
+        }
+        Ok(self)
     }
 
     /// When it ends if nobody uses it from now on: idle or absolute lifetime, whichever is sooner.
     pub(crate) fn expires_at(&self, settings: SessionSettings, now: UnixTime) -> UnixTime {
         now.saturating_add(settings.idle).min(self.started.saturating_add(settings.absolute))
+    }
+
+    /// It has been there for as long as any may be, also where more was allowed when it began.
+    pub(crate) fn is_over(&self, settings: SessionSettings, now: UnixTime) -> bool {
+        now >= self.started.saturating_add(settings.absolute)
     }
 
     /// What is sealed of it.

@@ -264,10 +264,12 @@ impl World {
             _ => "/userinfo",
         };
         assert_eq!(fetch.request.uri(), &*format!("{ISSUER}{place}"));
-        assert_eq!(fetch.shared, matches!(fetch.purpose, Purpose::Discovery | Purpose::Keys));
+        let document = matches!(fetch.purpose, Purpose::Discovery | Purpose::Keys);
         let secret = fetch.request.headers().contains_key("authorization");
-        assert_eq!(secret, !fetch.shared, "credentials go where they must, and nowhere else");
+        assert_eq!(secret, !document, "credentials go where they must, and nowhere else");
         let form = std::str::from_utf8(fetch.request.body()).expect("a form is text");
+        let refresh = parameter(form, "grant_type").is_some_and(|kind| kind == "refresh_token");
+        assert_eq!(fetch.shared, document || refresh, "what others wait for outlives its caller");
         if let Some(verifier) = parameter(form, "code_verifier") {
             assert!(self.redeemed.insert(verifier) || self.set_back, "a code is sent twice");
         }

@@ -152,7 +152,9 @@ impl Trial {
     /// The one request that redeems something, and what may follow it.
     fn answered(&self, step: Step<Result<Session, Error>>, response: FetchResult) -> Result<Session, Error> {
         let Step::Fetch(fetch, reply) = step else { panic!("{step:?}") };
-        assert!(fetch.purpose == Purpose::Token && !fetch.shared && fetch.timeout <= Duration::from_secs(5));
+        let form = std::str::from_utf8(fetch.request.body()).expect("a form is text");
+        assert_eq!(fetch.shared, form.contains("grant_type=refresh_token"));
+        assert!(fetch.purpose == Purpose::Token && fetch.timeout <= Duration::from_secs(5));
         let mut step = reply.resume(response, NOW);
         loop {
             step = match step {

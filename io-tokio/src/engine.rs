@@ -49,7 +49,7 @@ impl Oidc {
                 step = match step {
                     Step::Done(value) => return value,
                     Step::Fetch(fetch, reply) if fetch.shared && outlives_caller => {
-                        this.fetch_for_all(fetch, reply).await
+                        return this.go_on_for_all(fetch, reply).await;
                     }
                     Step::Fetch(fetch, reply) => reply.resume(this.send(fetch).await, now()),
                     Step::Store(op, reply) => reply.resume(this.store(op).await, now()),
@@ -63,12 +63,15 @@ impl Oidc {
         Box::pin(carry_out.in_current_span())
     }
 
-    /// On a task of its own: a caller who gives up takes nobody's answer along.
-    async fn fetch_for_all<T: Send + 'static>(&self, fetch: Fetch, reply: Reply<T>) -> Step<T> {
+    /// On a task of its own, to the flow's end: a caller who gives up takes nobody's answer along, nor what is made of it.
+    async fn go_on_for_all<T: Send + 'static>(&self, fetch: Fetch, reply: Reply<T>) -> T {
         let this = self.clone();
-        let task = async move { reply.resume(this.send(fetch).await, now()) };
+        let task = async move {
+            let step = reply.resume(this.send(fetch).await, now());
+            this.carry_out(step, true).await
+        };
         match tokio::spawn(task.in_current_span()).await {
-            Ok(step) => step,
+            Ok(value) => value,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // The runtime is shutting down, and this task with it.
             Err(_) => std::future::pending().await,

@@ -195,6 +195,19 @@ impl Client {
         })
     }
 
+    /// The metadata, once keys are at hand, too.
+    pub(super) fn keys_at_hand_for(
+        &self,
+        metadata: Arc<Metadata>,
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Arc<Metadata>, Error>> {
+        self.keys(Need::Held, deadline, now).map(now, |keys| match keys {
+            Ok(_) => Ok(metadata),
+            Err(error) => Err(ProviderError::IdToken(error).into()),
+        })
+    }
+
     /// What is held serves on, if it is enough.
     fn keys_without_metadata(
         &self,

@@ -44,6 +44,8 @@ pub enum ProviderError {
     NoUsableKeys,
     /// The token endpoint's error ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
     TokenEndpoint {
+        /// The status of its answer.
+        status: u16,
         /// Its `error`, such as `invalid_grant`.
         code: Excerpt,
         /// Its `error_description`.
@@ -98,10 +100,12 @@ impl ProviderError {
     }
 
     pub(super) fn ends_session(&self) -> bool {
-        let of_others = ["invalid_client", "server_error", "temporarily_unavailable"];
+        let of_others = ["invalid_client", "unauthorized_client", "server_error", "temporarily_unavailable"];
         match self {
+            Self::TokenEndpoint { code, .. } if code.is("invalid_grant") => true,
+            Self::TokenEndpoint { status: 401, .. } => false,
             Self::TokenEndpoint { code, .. } => !of_others.iter().any(|other| code.is(other)),
-            Self::Status(_, status) => *status == 400,
+            Self::Status(Purpose::Token, status) => *status == 400,
             Self::IdToken(error) => !matches!(error, TokenError::KeysUnavailable { .. }),
             Self::SubjectMismatch => true,
             _ => false,
@@ -152,10 +156,10 @@ impl fmt::Display for ProviderError {
                 write!(f, "discovery: it signs with {offered}, and only {allowed:?} is allowed here")
             }
             Self::NoUsableKeys => f.write_str("keys: none of the published keys can be used"),
-            Self::TokenEndpoint { code, description: None } => {
+            Self::TokenEndpoint { code, description: None, .. } => {
                 write!(f, "token: the provider answered {code}")
             }
-            Self::TokenEndpoint { code, description: Some(text) } => {
+            Self::TokenEndpoint { code, description: Some(text), .. } => {
                 write!(f, "token: the provider answered {code}: {text}")
             }
             Self::TokenType(found) => write!(f, "token: token_type {found} is not Bearer"),

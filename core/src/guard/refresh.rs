@@ -35,7 +35,7 @@ const ATTEMPTS: u8 = 4;
 struct Due {
     visit: Arc<Visit>,
     seated: Seated,
-    /// The refresh token's name.
+    /// The name of the refresh.
     key: String,
     deadline: UnixTime,
 }
@@ -51,6 +51,15 @@ impl Due {
     }
 }
 
+/// The name of a refresh: of this session, with these tokens.
+fn turn_of(session: &Session) -> Option<String> {
+    let tokens = session.refresh_token().zip(session.last_access_token());
+    let name = |(refresh, access): (&Secret, &Secret)| {
+        short_hash(&[session.id(), refresh.expose(), access.expose()].join("\n"))
+    };
+    tokens.map(name)
+}
+
 fn remembered(now: UnixTime) -> Keep {
     Keep::until(now.saturating_add(REMEMBERED))
 }
@@ -61,8 +70,7 @@ impl Guard {
     /// The session with fresh tokens if it is due for them. It is as it was where the provider cannot be asked, and none
     /// where the provider refuses.
     pub(super) fn freshen(&self, visit: &Arc<Visit>, seated: Seated, now: UnixTime) -> Freshened {
-        let refresh_token = seated.session.refresh_token().filter(|_| seated.session.is_due(now));
-        let Some(key) = refresh_token.map(Secret::expose).map(short_hash) else {
+        let Some(key) = turn_of(&seated.session).filter(|_| seated.session.is_due(now)) else {
             return Step::Done(Ok(Some(seated)));
         };
         let deadline = now.saturating_add(PATIENCE);
@@ -77,7 +85,8 @@ impl Guard {
                 let this = self.clone();
                 Step::wait(wait, move |now| this.take_turn(due, now))
             }
-            Turn::Wait(_) | Turn::BackingOff { .. } => Step::Done(Ok(Some(due.seated))),
+            Turn::Wait(_) => due.leave_to_others(),
+            Turn::BackingOff { .. } => Step::Done(Ok(Some(due.seated))),
             Turn::Yours(turn) => match due.seated.place {
                 Place::Cookies => self.ask_provider(due, turn, now),
                 Place::Store { .. } => self.lease(due, turn, now),
@@ -85,15 +94,21 @@ impl Guard {
         }
     }
 
-    /// Goes on with what somebody else's refresh has come to. Whoever of them writes it first does.
+    /// Goes on with what somebody else's refresh has come to, unless the session has ended since. Whoever of them writes it
+    /// first does.
     fn follow(&self, mut due: Due, session: Session, now: UnixTime) -> Freshened {
-        due.seated.session = session;
-        let kept = self.keep(&due.visit, &due.seated.session, due.seated.place.clone(), now);
-        kept.map(now, move |kept| {
-            if let Ok(Some(kept)) = kept {
+        if self.client.has_ended(&session) {
+            return Step::Done(Ok(None));
+        }
+        let (this, visit) = (self.clone(), Arc::clone(&due.visit));
+        let kept = self.keep(&visit, &session, due.seated.place.clone(), now);
+        kept.then(now, move |kept, now| match kept {
+            Ok(None) => this.found(&visit, now),
+            kept => {
+                due.seated.session = session;
                 due.seated.keep_from_now_on(kept);
+                Step::Done(Ok(Some(due.seated)))
             }
-            Ok(Some(due.seated))
         })
     }
 
@@ -103,16 +118,13 @@ impl Guard {
         let lease = StoreOp::Lease { key: due.lease(), until: now.saturating_add(LEASE) };
         store::take(lease).and_then(now, move |ours, now| {
             this.found(&Arc::clone(&due.visit), now).and_then(now, move |found, now| match found {
-                None => {
-                    turn.done(None, remembered(now));
-                    Step::Done(Ok(None))
-                }
+                None => Step::Done(Ok(None)),
                 Some(seated) if !seated.session.is_due(now) => {
                     turn.done(Some(seated.session.clone()), remembered(now));
                     Step::Done(Ok(Some(seated)))
                 }
                 Some(seated) if ours => this.ask_provider(Due { seated, ..due }, turn, now),
-                Some(seated) if due.goes_on(now) => Step::Done(Ok(Some(seated))),
+                Some(seated) if due.goes_on(now) => Due { seated, ..due }.leave_to_others(),
                 Some(_) => Step::wait(LOOK_AGAIN, move |now| this.lease(due, turn, now)),
             })
         })
@@ -157,9 +169,7 @@ impl Guard {
                 }
                 kept => {
                     // What could not be written is remembered, and written by the next request.
-                    if let Ok(Some(kept)) = kept {
-                        due.seated.keep_from_now_on(kept);
-                    }
+                    due.seated.keep_from_now_on(kept);
                     due.seated.session = session;
                     Step::Done(Ok(Some(due.seated)))
                 }
@@ -169,6 +179,12 @@ impl Guard {
 }
 
 impl Due {
+    /// Goes on as it is, and writes nothing over what others are about to write.
+    fn leave_to_others(mut self) -> Freshened {
+        self.seated.others_keep = true;
+        Step::Done(Ok(Some(self.seated)))
+    }
+
     /// Lets other processes try, too. A lease that cannot be given back lapses.
     fn give_back(self, now: UnixTime) -> Freshened {
         match self.seated.place {

@@ -45,6 +45,8 @@ pub(super) struct Seated {
     expires_at: UnixTime,
     /// It was sealed by a key that no longer seals.
     by_old_key: bool,
+    /// Somebody else is about to keep it with fresh tokens.
+    pub(super) others_keep: bool,
     /// What the browser is to keep from now on; nothing, if that is what it has.
     pub(super) cookies: Vec<HeaderValue>,
 }
@@ -119,7 +121,10 @@ impl Guard {
             } else {
                 Step::Done(Ok(Seated::of(&opened.payload, &opened, Place::Cookies)))
             };
-            let lives = move |seated: &Seated| !this.client.has_ended(&seated.session);
+            let lives = move |seated: &Seated| {
+                let settings = this.client.config().session;
+                !seated.session.is_over(settings, now) && !this.client.has_ended(&seated.session)
+            };
             found.map(now, move |found| found.map(|found| found.filter(lives)))
         })
     }
@@ -149,16 +154,11 @@ impl Guard {
         let settings = self.client.config().session;
         let gained = seated.session.expires_at(settings, now).saturating_since(seated.expires_at);
         let due = !gained.is_zero() && gained.saturating_mul(8) >= settings.idle;
-        // One whose tokens somebody else is about to replace is theirs to keep.
-        let left_alone = !seated.cookies.is_empty() || seated.session.is_due(now);
-        if left_alone || !(due || seated.by_old_key) {
+        if !seated.cookies.is_empty() || seated.others_keep || !(due || seated.by_old_key) {
             return Step::Done(seated.admitted());
         }
         self.keep(visit, &seated.session, seated.place.clone(), now).map(now, move |kept| {
-            // What could not be kept anew is good until its time.
-            if let Ok(Some(kept)) = kept {
-                seated.keep_from_now_on(kept);
-            }
+            seated.keep_from_now_on(kept);
             seated.admitted()
         })
     }
@@ -213,12 +213,14 @@ impl Guard {
 
     /// Ends a session, in every copy of it.
     pub(super) fn end(&self, seated: &Seated, now: UnixTime) -> Step<Result<(), Error>> {
-        let place = seated.place.clone();
-        self.client.end_by_us(&seated.session, now).and_then(now, move |(), now| match place {
-            Place::Cookies => Step::Done(Ok(())),
-            Place::Store { ticket, .. } => {
-                store::take(StoreOp::Delete { key: record_key(&ticket) }).map(now, |done| done.map(|_| ()))
-            }
+        let (this, session) = (self.clone(), seated.session.clone());
+        let deleted = match &seated.place {
+            Place::Cookies => Step::Done(Ok(true)),
+            Place::Store { ticket, .. } => store::take(StoreOp::Delete { key: record_key(ticket) }),
+        };
+        // Each for itself: one that fails is no reason to leave the other.
+        deleted.then(now, move |deleted, now| {
+            this.client.end_by_us(&session, now).map(now, |ended| deleted.and(ended))
         })
     }
 
@@ -243,10 +245,12 @@ impl Guard {
             Ok(place) => place,
             Err(error) => return Step::Done(Err(error)),
         };
-        let (this, before) = (self.clone(), Arc::clone(visit));
+        let (this, before, named) = (self.clone(), Arc::clone(visit), session.clone());
         self.keep(visit, session, place, now).and_then(now, move |kept, now| {
             let Some(kept) = kept else { return Step::Done(Err(Error::Store)) };
-            this.forget(&before, now).map(now, |()| Ok(kept.cookies))
+            this.client
+                .name_session(&named, now)
+                .and_then(now, move |(), now| this.forget(&before, now).map(now, |()| Ok(kept.cookies)))
         })
     }
 
@@ -275,11 +279,18 @@ impl Seated {
     fn of(record: &[u8], opened: &Opened, place: Place) -> Option<Self> {
         let session = Session::from_record(record, opened.expires_at)?;
         let (expires_at, by_old_key) = (opened.expires_at, opened.by_old_key);
-        Some(Self { session, place, expires_at, by_old_key, cookies: Vec::new() })
+        Some(Self { session, place, expires_at, by_old_key, others_keep: false, cookies: Vec::new() })
     }
 
-    pub(super) fn keep_from_now_on(&mut self, kept: Kept) {
-        Kept { cookies: self.cookies, until: self.expires_at, place: self.place } = kept;
+    /// As it was kept. If it could not be, it is good until its time, and the next request tries again.
+    pub(super) fn keep_from_now_on(&mut self, kept: Result<Option<Kept>, Error>) {
+        match kept {
+            Ok(Some(kept)) => {
+                Kept { cookies: self.cookies, until: self.expires_at, place: self.place } = kept;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(code = error.code(), %error, "a session could not be kept anew"),
+        }
     }
 
     fn admitted(self) -> Verdict {

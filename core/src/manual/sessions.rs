@@ -24,10 +24,10 @@
 //! | a sign-out by the provider ends the session | in the process that was told, until it restarts | everywhere, from the next request on |
 //! | `/logout` ends copies of the cookie | in that process, until it restarts | everywhere |
 //! | a session is refreshed once however many requests find it due | in each process, so use one, or send a browser always to the same | everywhere, by a lease of 15 seconds |
-//! | a late answer brings no session back that was signed out | in that process | everywhere: a record is written only over the version that was read |
+//! | a late answer brings no session back that was signed out | in that process, until it restarts | everywhere: a record is written only over the version that was read |
 //!
 //! While the store is away, a request with a ticket is answered 503 with `Retry-After`: nobody is signed out, nobody is let
-//! in, and no cookie is removed. Bearer tokens and requests without a session go on. `/logout` removes the cookie all the
+//! in, and no cookie is removed. Bearer tokens (but those that are good once) and requests without a session go on. `/logout` removes the cookie all the
 //! same, and answers 503, since a copy of it may live on.
 //!
 //! # How long
@@ -54,13 +54,14 @@
 //!
 //! One request asks the provider. Others go on with the token that still lives, or wait for up to five seconds if it does not;
 //! for a minute, whoever comes with the old refresh token is given what it was exchanged for, so a refresh token that the
-//! provider replaces is never sent twice ([RFC 9700 section 4.14](https://www.rfc-editor.org/rfc/rfc9700#section-4.14)).
+//! provider replaces is not sent twice ([RFC 9700 section 4.14](https://www.rfc-editor.org/rfc/rfc9700#section-4.14)), unless its
+//! answer was lost on the way. A caller who gives up does not stop a refresh.
 //!
 //! | the provider | the session |
 //! |---|---|
-//! | answers with an ID token | goes on if it passes every check and is of the same subject, and ends else |
+//! | answers with an ID token | goes on if it passes every check and is of the same subject, and ends else; its claims take the place of the last one's, but for those of the sign-in (`iat`, `auth_time`, `acr`, `amr`, `sid`) |
 //! | refuses (`invalid_grant`, or any other 400) | ends: its cookie is removed, and the request has no identity |
-//! | refuses the client (`invalid_client`), which is nobody's session's fault | goes on |
+//! | refuses the client (401, `invalid_client`, `unauthorized_client`), which is nobody's session's fault | goes on |
 //! | is down, slow, or answers 5xx or 429 | goes on; the next attempt is after 1, 2, 4 … 60 seconds, and an access token that ends meanwhile is given to nobody |
 //! | never says when the access token ends | goes on, and nothing is refreshed |
 //!

@@ -17,7 +17,7 @@ use crate::engine::SessionStore;
 /// after the server was away. Until then, each operation fails within about a second: connecting may take that long, and
 /// the server may be silent that long, in all. Only the resolution of the host's name is the system's affair.
 ///
-/// The server must not evict keys at will (`maxmemory-policy noeviction`), its clock must be right, and sessions survive
+/// The server must not evict keys at will (`maxmemory-policy noeviction`), its clock and those of the instances must agree within seconds, and sessions survive
 /// its restart only if it persists them. The connection is not encrypted.
 pub struct RedisStore {
     client: Client,

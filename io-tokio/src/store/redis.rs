@@ -18,7 +18,7 @@ use crate::engine::SessionStore;
 /// It connects when it is first asked, by one connection that all share, and again by itself after the server was away.
 /// Until then, each operation fails within a second.
 ///
-/// The server must not evict keys at will (`maxmemory-policy noeviction`), its clock must be right, and sessions survive
+/// The server must not evict keys at will (`maxmemory-policy noeviction`), its clock and those of the instances must agree within seconds, and sessions survive
 /// its restart only if it persists them. The connection is not encrypted.
 pub struct RedisStore {
     client: Client,
