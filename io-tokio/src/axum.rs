@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
-use oidc_core::{Incoming, Verdict};
+use oidc_core::Verdict;
 
 use crate::tower::Visitor;
 
@@ -31,11 +31,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let visitor: Visitor = parts.extensions.get().cloned().ok_or_else(|| unprotected(parts))?;
-        if let Some(identity) = visitor.identity {
-            return Ok(Self(identity));
+        let visitor: &Visitor = parts.extensions.get().ok_or_else(|| unprotected(parts))?;
+        if let Some(identity) = &visitor.identity {
+            return Ok(Self(identity.clone()));
         }
-        match visitor.oidc.require(Incoming { target: &visitor.target, ..Incoming::of(parts) }).await {
+        match visitor.oidc.require(visitor.incoming(parts)).await {
             Verdict::Allow { identity: Some(identity), .. } => Ok(Self(identity)),
             reply => Err(reply.into_response().map(Body::from)),
         }

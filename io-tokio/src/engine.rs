@@ -1,5 +1,6 @@
 //! The one loop that carries out a flow, and what it carries it out with.
 
+use std::future;
 use std::pin::Pin;
 use std::time::{Instant, SystemTime};
 
@@ -43,6 +44,9 @@ impl Oidc {
         mut step: Step<T>,
         outlives_caller: bool,
     ) -> Running<T> {
+        if let Step::Done(value) = step {
+            return Box::pin(future::ready(value));
+        }
         let this = self.clone();
         let carry_out = async move {
             loop {

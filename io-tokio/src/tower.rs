@@ -1,14 +1,17 @@
 //! A layer for any tower service: it answers sign-in, callback, sign-out and bad credentials, and passes on the rest.
 
+use std::sync::Arc;
 use std::task;
 
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use oidc_core::guard::Policy;
-use oidc_core::{Identity, Incoming, Verdict};
+use oidc_core::{Identity, Incoming, Step, Verdict};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::engine::now;
 use crate::{Oidc, Running};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -16,14 +19,14 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Puts an [`Oidc`] in front of a service; made by [`Oidc::layer`].
 #[derive(Clone)]
 pub struct OidcLayer {
-    oidc: Oidc,
+    oidc: Arc<Oidc>,
     policy: Option<Policy>,
 }
 
 /// A service behind an [`OidcLayer`].
 #[derive(Clone)]
 pub struct Protected<S> {
-    oidc: Oidc,
+    oidc: Arc<Oidc>,
     policy: Option<Policy>,
     inner: S,
 }
@@ -33,15 +36,28 @@ pub struct Protected<S> {
 pub struct Visitor {
     /// Who sent it, if they presented a good token or have a session.
     pub identity: Option<Identity>,
-    pub(crate) oidc: Oidc,
-    pub(crate) target: String,
+    pub(crate) oidc: Arc<Oidc>,
+    /// As it was received: a router inside of another one sees less of it.
+    target: Option<PathAndQuery>,
+}
+
+impl Visitor {
+    /// The request that came with them, as the layer saw it.
+    #[cfg(feature = "axum")]
+    pub(crate) fn incoming<'a>(&'a self, head: &'a http::request::Parts) -> Incoming<'a> {
+        Incoming { target: text(self.target.as_ref()), ..Incoming::of(head) }
+    }
+
+    fn is_of(&self, oidc: &Oidc) -> bool {
+        std::ptr::eq(self.oidc.client().config(), oidc.client().config())
+    }
 }
 
 impl Oidc {
     /// A layer that protects every route it is put in front of.
     #[must_use]
     pub fn layer(&self) -> OidcLayer {
-        OidcLayer { oidc: self.clone(), policy: None }
+        OidcLayer { oidc: Arc::new(self.clone()), policy: None }
     }
 }
 
@@ -58,7 +74,7 @@ impl<S> Layer<S> for OidcLayer {
     type Service = Protected<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Protected { oidc: self.oidc.clone(), policy: self.policy.clone(), inner }
+        Protected { oidc: Arc::clone(&self.oidc), policy: self.policy.clone(), inner }
     }
 }
 
@@ -78,50 +94,85 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (oidc, policy) = (self.oidc.clone(), self.policy.clone());
-        // The service that is ready is this one, and not its clone.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let limit = oidc.guard.body_limit(&Incoming::of(&head));
-            if let Some(limit) = limit {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let whole = request.uri().path_and_query();
+        if let Some(limit) = self.oidc.guard.body_limit(&incoming(&request, whole)) {
+            let oidc = Arc::clone(&self.oidc);
+            return Box::pin(async move {
+                let (head, body) = request.into_parts();
                 let body = read_body(body, limit).await;
                 let verdict = oidc.check(Incoming { body: Some(&body), ..Incoming::of(&head) }).await;
-                return Ok(verdict.into_response().map(R::from));
+                Ok(verdict.into_response().map(R::from))
+            });
+        }
+        // Another layer may have admitted it, and a router cut its target since.
+        let before = request.extensions_mut().remove::<Visitor>().filter(|before| before.is_of(&self.oidc));
+        let (admitted, target) = match before {
+            Some(Visitor { identity, target, .. }) => {
+                (Step::Done(Verdict::Allow { identity, headers: Vec::new() }), target)
             }
-            let before = head.extensions.get::<Visitor>().filter(|visitor| visitor.is_of(&oidc)).cloned();
-            // A router may have cut the target since.
-            let target = match &before {
-                Some(visitor) => visitor.target.clone(),
-                None => Incoming::of(&head).target.to_owned(),
-            };
-            let incoming = || Incoming { target: &target, ..Incoming::of(&head) };
-            let admitted = match before {
-                Some(Visitor { identity, .. }) => Verdict::Allow { identity, headers: Vec::new() },
-                None => oidc.check(incoming()).await,
-            };
-            let verdict = match policy {
-                Some(policy) => oidc.uphold(admitted, incoming(), &policy).await,
-                None => admitted,
-            };
-            let Verdict::Allow { identity, headers } = verdict else {
-                return Ok(verdict.into_response().map(R::from));
-            };
-            let mut request = Request::from_parts(head, body);
-            request.extensions_mut().insert(Visitor { identity, oidc, target });
-            let mut response = inner.call(request).await?;
-            add_headers(response.headers_mut(), headers);
-            Ok(response)
-        })
+            None => {
+                let target = request.uri().path_and_query().cloned();
+                (self.oidc.guard.check(incoming(&request, target.as_ref()), now()), target)
+            }
+        };
+        match (admitted, self.policy.clone()) {
+            // Most decisions need nothing from outside: neither a future of their own, nor a copy of the service.
+            (Step::Done(verdict), None) => pass_on(verdict, request, target, &self.oidc, &mut self.inner),
+            (admitted, policy) => {
+                // The service that is ready is this one, and not its clone.
+                let clone = self.inner.clone();
+                let mut inner = std::mem::replace(&mut self.inner, clone);
+                let oidc = Arc::clone(&self.oidc);
+                Box::pin(async move {
+                    let mut verdict = oidc.carry_out(admitted, true).await;
+                    if let Some(policy) = policy {
+                        let asked = incoming(&request, target.as_ref());
+                        let upheld = oidc.guard.uphold(verdict, asked, &policy, now());
+                        verdict = oidc.carry_out(upheld, true).await;
+                    }
+                    pass_on(verdict, request, target, &oidc, &mut inner).await
+                })
+            }
+        }
     }
 }
 
-impl Visitor {
-    fn is_of(&self, oidc: &Oidc) -> bool {
-        std::ptr::eq(self.oidc.client().config(), oidc.client().config())
+fn incoming<'a, B>(request: &'a Request<B>, target: Option<&'a PathAndQuery>) -> Incoming<'a> {
+    let (method, headers) = (request.method(), request.headers());
+    Incoming { method, target: text(target), headers, body: None, presented: None }
+}
+
+fn text(target: Option<&PathAndQuery>) -> &str {
+    target.map_or("/", PathAndQuery::as_str)
+}
+
+/// Passes a request on that is let through; any other is answered.
+fn pass_on<S, B, R>(
+    verdict: Verdict,
+    mut request: Request<B>,
+    target: Option<PathAndQuery>,
+    oidc: &Arc<Oidc>,
+    inner: &mut S,
+) -> Running<Result<Response<R>, S::Error>>
+where
+    S: Service<Request<B>, Response = Response<R>, Future: Send, Error: Send> + 'static,
+    B: 'static,
+    R: From<Vec<u8>> + Send,
+{
+    let Verdict::Allow { identity, headers } = verdict else {
+        return Box::pin(async move { Ok(verdict.into_response().map(R::from)) });
+    };
+    request.extensions_mut().insert(Visitor { identity, oidc: Arc::clone(oidc), target });
+    let answer = inner.call(request);
+    if headers.is_empty() {
+        return Box::pin(answer);
     }
+    Box::pin(async move {
+        let mut response = answer.await?;
+        add_headers(response.headers_mut(), headers);
+        Ok(response)
+    })
 }
 
 /// Where they are not there: an answer that has come of the guard has its own.

@@ -49,11 +49,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Socket {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let visitor: Visitor = parts.extensions.get().cloned().ok_or_else(|| unprotected(parts))?;
-        let Visitor { identity, oidc, target } = visitor;
-        let by_header = identity.filter(|identity| identity.source() == Source::Header);
+        let by_header = visitor.identity.clone().filter(|identity| identity.source() == Source::Header);
         let admitted = match by_header {
             Some(identity) => Verdict::Allow { identity: Some(identity), headers: Vec::new() },
-            None => oidc.admit_socket(Incoming { target: &target, ..Incoming::of(parts) }).await,
+            None => visitor.oidc.admit_socket(visitor.incoming(parts)).await,
         };
         let identity = match admitted {
             Verdict::Allow { identity: Some(identity), .. } => identity,
@@ -62,7 +61,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Socket {
         let chosen = chosen_protocol(&Incoming::of(parts)).map(|_| TOKEN_PROTOCOL);
         let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?.protocols(chosen);
-        Ok(Self { oidc, identity, upgrade })
+        Ok(Self { oidc: Oidc::clone(&visitor.oidc), identity, upgrade })
     }
 }
 
