@@ -3,9 +3,13 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { clientId, SECRET, startProvider } from "../lib/provider.mjs";
 import { start, stopAll } from "../reliability/lib/contenders.mjs";
 import { Provider } from "../reliability/lib/provider.mjs";
 import { AUDIENCE } from "../reliability/lib/tokens.mjs";
+import { signIn } from "./sign-in.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const SECONDS = Number(process.env.SECONDS_EACH ?? 2);
@@ -19,56 +23,97 @@ const ours = (web, protection) => ({
   command: on(0, process.env.LOAD_SERVER, web, protection),
   environment: peer,
 });
+const node = (script, ...args) => on(0, process.execPath, new URL(script, import.meta.url).pathname, ...args);
+/// Where people have signed in: `at` is where it listens, which its provider must know.
+const session = (auth) => (provider, at) => ({
+  ISSUER: provider.issuer,
+  CLIENT_ID: clientId(auth),
+  CLIENT_SECRET: SECRET,
+  LISTEN: new URL(at).host,
+});
 const CONTENDERS = [
   ...["axum", "rouille"].flatMap((web) => ["open", "verified", "remembered"].map((protection) => ours(web, protection))),
   { web: "axum 0.7", protection: "jwt-authorizer 0.15", command: on(0, process.env.JWT_AUTHORIZER), environment: peer },
   {
     web: "node:http",
     protection: "jose 6.2",
-    command: on(0, process.execPath, new URL("../reliability/peers/jose.mjs", import.meta.url).pathname),
+    command: node("../reliability/peers/jose.mjs"),
     environment: peer,
+  },
+  { ...ours("axum", "session"), environment: session("basic"), signsIn: true },
+  { web: "express 5", protection: "open", command: node("peer/server.mjs", "open"), environment: session("post") },
+  {
+    web: "express 5",
+    protection: "express-openid-connect 3.4",
+    command: node("peer/server.mjs", "session"),
+    environment: session("post"),
+    signsIn: true,
   },
 ];
 
-/// Requests a second, of which there must be some, and each must succeed. The provider lives in this process, so it must
-/// not be blocked meanwhile.
-async function load(url, token) {
-  const headers = ["-H", `authorization: Bearer ${token}`];
-  const [program, ...args] = on(1, "wrk", "-t1", `-c${CONNECTIONS}`, `-d${SECONDS}s`, ...headers, url);
+/// Requests a second, and microseconds of the server's CPU for each; there must be some, and each must succeed. The
+/// providers live in this process, so it must not be blocked meanwhile.
+async function load({ pid, url, credentials }) {
+  const [program, ...args] = on(1, "wrk", "-t1", `-c${CONNECTIONS}`, `-d${SECONDS}s`, "-H", credentials, url);
+  const before = cpu(pid);
   const { stdout: said } = await promisify(execFile)(program, args, { encoding: "utf8" });
   const rate = Number(said.match(/Requests\/sec:\s+([\d.]+)/)[1]);
   if (/Non-2xx|Socket errors/.test(said) || rate === 0) throw new Error(`${url}: ${said}`);
-  return rate;
+  return { rate, cost: (cpu(pid) - before) / Number(said.match(/(\d+) requests in/)[1]) };
+}
+
+/// Microseconds of CPU that a process has had; the kernel counts hundredths of a second.
+function cpu(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
+async function freeUrl() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return `http://127.0.0.1:${port}`;
+}
+
 async function measure() {
   const provider = await Provider.start();
+  const places = await Promise.all(CONTENDERS.map(freeUrl));
+  const signedIn = await startProvider({ appUrls: places, signedIn: true });
   const running = [];
-  for (const contender of CONTENDERS) {
-    const name = `${contender.web}, ${contender.protection}`;
-    running.push({ ...contender, ...(await start({ ...contender, name }, provider, { connections: 1 })), rates: [] });
-  }
-  const token = provider.token();
-  // Each warms up, and leaves its one connection to nobody.
-  for (const { caller } of running) {
-    caller.close();
-    await load(caller.url, token);
+  for (const [index, contender] of CONTENDERS.entries()) {
+    const { web, protection, command, environment, signsIn } = contender;
+    const environmentThere = () => environment(environment === peer ? provider : signedIn, places[index]);
+    const started = await start({ name: `${web}, ${protection}`, command, environment: environmentThere }, provider, { connections: 1 });
+    const { url } = started.caller;
+    // It leaves its one connection to nobody.
+    started.caller.close();
+    const credentials = signsIn ? `cookie: ${await signIn(new URL(url).origin)}` : `authorization: Bearer ${provider.token()}`;
+    running.push({ web, protection, pid: started.pid, url, credentials, loads: [] });
+    // Each warms up.
+    await load(running.at(-1));
   }
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const contender of running) contender.rates.push(await load(contender.caller.url, token));
+    for (const contender of running) contender.loads.push(await load(contender));
   }
-  return running.map(({ web, protection, rates }) => ({ web, protection, rate: median(rates) }));
+  await signedIn.stop();
+  return running.map(({ web, protection, loads }) => {
+    const of = (what) => median(loads.map((found) => found[what]));
+    return { web, protection, rate: of("rate"), cost: of("cost") };
+  });
 }
 
 function table(results) {
-  const lines = results.map(({ web, protection, rate }) => {
+  const lines = results.map(({ web, protection, rate, cost }) => {
     const open = results.find((other) => other.web === web && other.protection === "open");
     const ratio = open ? (rate / open.rate).toFixed(2) : "";
-    return `| ${web} | ${protection} | ${Math.round(rate).toLocaleString("en")} | ${ratio} |`;
+    const costs = open ? (open.cost / cost).toFixed(2) : "";
+    return `| ${web} | ${protection} | ${Math.round(rate).toLocaleString("en")} | ${ratio} | ${cost.toFixed(2)} | ${costs} |`;
   });
-  return ["| server | protection | requests/s | of the same without |", "|---|---|--:|--:|", ...lines].join("\n");
+  return ["| server | protection | requests/s | of the same without | CPU, µs a request | of the same without |", "|---|---|--:|--:|--:|--:|", ...lines].join("\n");
 }
 
 try {

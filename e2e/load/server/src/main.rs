@@ -1,5 +1,6 @@
-//! `GET /api/whoami`, and nothing else: `load-server axum|rouille open|verified|remembered`.
-//! `ISSUER` and `AUDIENCE` are required. A route that is open says `ada` to anybody.
+//! `GET /api/whoami`, and nothing else: `load-server axum|rouille open|verified|remembered|session`.
+//! `ISSUER` and `AUDIENCE` are required; for sessions `ISSUER`, `CLIENT_ID`, `CLIENT_SECRET` and `LISTEN`. A route that is
+//! open says `ada` to anybody.
 
 use std::env;
 use std::error::Error;
@@ -7,8 +8,9 @@ use std::net::TcpListener;
 
 use axum::Router;
 use axum::routing::get;
-use oidc_core::Config;
+
 use oidc_core::config::{ConfigBuilder, Remember};
+use oidc_core::{Config, Secret};
 use oidc_tokio::axum::Identity;
 use rouille::Response;
 
@@ -19,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "open" => None,
         "verified" => Some(config()?),
         "remembered" => Some(config()?.remember_tokens(Remember::new())),
+        "session" => Some(sessions()?),
         other => return Err(format!("no protection {other:?}").into()),
     };
     match web.as_str() {
@@ -32,6 +35,17 @@ fn config() -> Result<ConfigBuilder, env::VarError> {
     Ok(Config::resource_server(&env::var("ISSUER")?, &env::var("AUDIENCE")?))
 }
 
+fn sessions() -> Result<ConfigBuilder, env::VarError> {
+    let redirect_uri = format!("http://{}/callback", env::var("LISTEN")?);
+    let config = Config::builder(&env::var("ISSUER")?, &env::var("CLIENT_ID")?, &redirect_uri);
+    Ok(config.client_secret(Secret::new(env::var("CLIENT_SECRET")?)))
+}
+
+/// Any free port, unless the provider knows of one.
+fn listen() -> String {
+    env::var("LISTEN").unwrap_or("127.0.0.1:0".to_owned())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn axum(config: Option<ConfigBuilder>) -> Result<(), Box<dyn Error>> {
     let app = match config {
@@ -42,14 +56,14 @@ async fn axum(config: Option<ConfigBuilder>) -> Result<(), Box<dyn Error>> {
             app.layer(oidc.layer())
         }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let listener = tokio::net::TcpListener::bind(listen()).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }
 
 fn rouille(config: Option<ConfigBuilder>) -> Result<(), Box<dyn Error>> {
     let oidc = config.map(|config| oidc_blocking::Builder::new(config).build()).transpose()?;
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let address = TcpListener::bind(listen())?.local_addr()?;
     let server = rouille::Server::new(address, move |request| match &oidc {
         None => Response::text("ada"),
         Some(oidc) => oidc.protect(request, |visitor| Ok(Response::text(visitor.required()?.sub()))),
