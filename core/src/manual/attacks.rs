@@ -77,11 +77,26 @@
 //! | an old cookie is kept beyond the session's end | the end is inside the seal | – |
 //! | a neighbour on the same domain plants a cookie | `__Host-` names; two different sessions that both open are none | – |
 //! | a script reads the cookie | `HttpOnly` | – |
+//! | a copy of the cookie outlives the sign-out | every sign-out ends the session itself, and so all copies | – |
+//! | a session's name is guessed, or read in the store | 256 random bits under the seal; the store knows a hash, and holds records that are sealed and name themselves | – |
+//! | somebody fills the store, or keeps it busy | a request without a cookie that opens never reaches it | – |
+//! | a replaced refresh token is used twice, so that the provider ends everything | one refresh at a time for each session, by turns and by leases; its result is given to those who come late | – |
 //! | another site signs the person out | POST with this origin's `Origin` only | `origin_mismatch` |
 //! | a cache keeps somebody's cookie | `no-store` wherever a cookie is set | – |
 //! | two tokens, of which different programs take different ones | refused | `invalid_request` |
 //! | a bad token hides behind a good session | a token is judged alone, and never falls back to the session | that of the token |
 //! | text of the attacker's in an error page or a log | pages have none; logs show it cut, quoted and escaped | – |
+//!
+//! # Sockets
+//!
+//! | attack | defence | code |
+//! |---|---|---|
+//! | a page of another origin opens a socket with the person's cookies | `Origin` must be this server's where a cookie counts, to the letter | `origin_mismatch` |
+//! | a socket outlives token, session or sign-out | all of a process are watched by one clock and one look at what has ended; closed with 1008 within a second | `expired`, `signed_out` |
+//! | a fresh token of somebody else changes who is on a socket | it must be of the same issuer and subject | `subject_mismatch` |
+//! | a token in an address ends up in logs | the query counts only if that is configured, and for sockets only | `no_credentials` |
+//! | the token among the subprotocols is sent back | the one that is chosen is `bearer`, always | – |
+//! | handshakes drip, or are many | ten seconds, and 256 at a time of which the oldest gives way (`oidc-blocking`; in tokio the server's own limits hold) | – |
 //!
 //! # Sign-outs by the provider
 //!
