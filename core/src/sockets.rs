@@ -22,7 +22,7 @@ pub struct Sockets<T> {
     entered: u64,
     /// Those that nobody has looked at yet: one may have ended between its admission and its entry.
     unseen: Vec<u64>,
-    /// The state of what has ended when it was last looked at.
+    /// How much had ended when it was last looked at.
     looked_at: u64,
 }
 
@@ -126,12 +126,12 @@ impl<T> Sockets<T> {
 
     /// Among those that nobody has looked at, and among all if anything has ended since.
     fn signed_out(&mut self, guard: &Guard) -> Vec<u64> {
-        let (unseen, state) = (std::mem::take(&mut self.unseen), guard.endings());
+        let (unseen, endings) = (std::mem::take(&mut self.unseen), guard.endings());
         let has_ended = |id: &u64| self.open.get(id).is_some_and(|(identity, _)| guard.has_ended(identity));
-        if self.looked_at == state {
+        if self.looked_at == endings {
             return unseen.into_iter().filter(has_ended).collect();
         }
-        self.looked_at = state;
+        self.looked_at = endings;
         self.open.keys().copied().filter(has_ended).collect()
     }
 
