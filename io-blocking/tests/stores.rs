@@ -4,10 +4,15 @@
 use std::sync::Arc;
 use std::thread;
 
+#[cfg(feature = "redis")]
+use oidc_blocking::RedisStore;
 use oidc_blocking::oidc_core::step::{StoreAnswer, StoreOp};
 use oidc_blocking::oidc_core::store::Memory;
 use oidc_blocking::oidc_core::time::UnixTime;
 use oidc_blocking::{Builder, MemoryStore, SessionStore};
+
+#[path = "../../tests/over_stores.rs"]
+mod over_stores;
 
 const NOW: UnixTime = UnixTime::from_secs(1);
 const UNTIL: UnixTime = UnixTime::from_secs(100);
@@ -42,69 +47,13 @@ fn a_memory_of_ones_own_size_is_kept_to() {
     }
 }
 
-fn error_of(store: &str) -> Option<String> {
-    let variable = |name: &str| match name {
-        "OIDC_ISSUER" => Some("https://op.example".to_owned()),
-        "OIDC_CLIENT_ID" => Some("web".to_owned()),
-        "OIDC_REDIRECT_URI" => Some("https://rp.example/callback".to_owned()),
-        "OIDC_SESSION_STORE" => Some(store.to_owned()),
-        _ => None,
-    };
-    Builder::from_vars(variable).err().map(|error| error.to_string())
-}
-
-#[test]
-fn the_setting_is_taken_or_refused_without_its_password() {
-    for taken in ["cookie", "memory"] {
-        assert_eq!(error_of(taken), None, "{taken}");
-    }
-    for refused in
-        ["", "Memory", "redis", "redis:", "http://a:secret@b", "rediss://a:secret@b", "redis://:secret@:1:2"]
-    {
-        let error = error_of(refused).unwrap();
-        assert!(error.starts_with("OIDC_SESSION_STORE: ") && !error.contains("secret"), "{refused}: {error}");
-    }
-    assert!(error_of("rediss://b").unwrap().contains("TLS"));
-}
-
-#[cfg(not(feature = "redis"))]
-#[test]
-fn without_the_feature_the_error_names_it() {
-    let error = error_of("redis://a:secret@localhost").unwrap();
-    assert!(error.contains("feature `redis`") && !error.contains("secret"), "{error}");
-}
-
 #[cfg(feature = "redis")]
 mod redis {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::thread;
     use std::time::{Duration, Instant};
 
-    use oidc_blocking::RedisStore;
-
+    use super::over_stores::{NO_ANSWERS, TAKEN, absent, answering, silent};
     use super::*;
-
-    #[test]
-    fn a_url_is_checked_at_once_and_nothing_is_connected() {
-        for taken in ["redis://localhost", "redis://user:secret@[::1]:7000/3", "redis://192.0.2.1:1"] {
-            assert_eq!(error_of(taken), None, "{taken}");
-        }
-        for refused in [
-            "redis://",
-            "redis://:secret@",
-            "redis://:secret@h:port",
-            "redis://:secret@h/x",
-            "redis://:secret@h:99999",
-        ] {
-            let error = error_of(refused).unwrap();
-            assert!(
-                error.starts_with("OIDC_SESSION_STORE: ") && !error.contains("secret"),
-                "{refused}: {error}"
-            );
-        }
-        let shown = format!("{:?}", RedisStore::new("redis://:secret@h").unwrap().prefix("mine:"));
-        assert!(shown.contains("mine:") && !shown.contains("secret"), "{shown}");
-    }
 
     /// What a store says of a server, within its time.
     fn complaint(address: &str) -> String {
@@ -118,29 +67,18 @@ mod redis {
 
     #[test]
     fn no_server_is_an_error_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        drop(listener);
-        assert!(complaint(&address).contains("refused"));
+        assert!(complaint(&absent()).contains("refused"));
     }
 
     #[test]
     fn a_silent_server_is_an_error_in_time() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        complaint(&listener.local_addr().unwrap().to_string());
+        let (_listener, address) = silent();
+        complaint(&address);
     }
 
     #[test]
     fn a_connection_that_was_cut_while_idle_is_replaced() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let store = RedisStore::new(&format!("redis://{}", listener.local_addr().unwrap())).unwrap();
-        thread::spawn(move || {
-            loop {
-                let (mut stream, _) = listener.accept().unwrap();
-                let _ = stream.read(&mut [0; 1_000]);
-                let _ = stream.write_all(b"*1\r\n$1\r\n1\r\n");
-            }
-        });
+        let store = RedisStore::new(&format!("redis://{}", answering(TAKEN, false))).unwrap();
         assert!(store.run(consume("a"), NOW) == Ok(StoreAnswer::Taken(true)));
         thread::sleep(Duration::from_millis(1_100));
         assert!(store.run(consume("b"), NOW) == Ok(StoreAnswer::Taken(true)));
@@ -148,24 +86,8 @@ mod redis {
 
     #[test]
     fn what_is_no_answer_of_redis_is_an_error() {
-        let answers: [&[u8]; 6] = [
-            b"HTTP/1.1 400 Bad Request\r\n\r\n",
-            b"-ERR unknown command, with args beginning with: a secret key\r\n",
-            b"+OK\r\n*1\r\n$1\r\n7\r\n",
-            b"+OK\r\n:1\r\n",
-            b"+OK\r\n*1\r\n$12\r\na secret key\r\n",
-            b"",
-        ];
-        for answer in answers {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap().to_string();
-            thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let _ = stream.read(&mut [0; 1_000]);
-                let _ = stream.write_all(answer);
-                let _ = stream.read(&mut [0; 1_000]);
-            });
-            complaint(&address);
+        for answer in NO_ANSWERS {
+            complaint(&answering(answer, true));
         }
     }
 }
