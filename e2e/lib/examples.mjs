@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
+
+export { freeUrl } from "./ports.mjs";
 
 export const ARTIFACTS = new URL("../artifacts/", import.meta.url).pathname;
 mkdirSync(ARTIFACTS, { recursive: true });
@@ -15,16 +16,6 @@ if (!EXAMPLES) throw new Error("OIDC_EXAMPLES names the folder of the built exam
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
-
-/// A base URL nobody listens on yet: the provider must know it before the app starts.
-export async function freeUrl() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return `http://127.0.0.1:${port}`;
-}
 
 /// Starts a server example and waits until it listens. Its output ends in `artifacts/NAME.log`.
 export async function startServer(example, { url, log, env }) {

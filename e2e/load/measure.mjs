@@ -3,8 +3,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
-import { createServer } from "node:net";
-import { once } from "node:events";
+import { freeUrl } from "../lib/ports.mjs";
 import { clientId, SECRET, startProvider } from "../lib/provider.mjs";
 import { start, stopAll } from "../reliability/lib/contenders.mjs";
 import { Provider } from "../reliability/lib/provider.mjs";
@@ -69,15 +68,6 @@ function cpu(pid) {
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function freeUrl() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return `http://127.0.0.1:${port}`;
-}
 
 async function measure() {
   const provider = await Provider.start();
