@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::{Method, Request};
-use oidc_core::config::ConfigBuilder;
 use oidc_core::jose::{Algorithm, PreparedKey, RsaComponents, RustCrypto, Verifier};
 use oidc_core::step::FetchResult;
 use oidc_core::{Client, Config, Guard, Incoming, Step, Verdict};
-use oidc_dev_provider::{AccessTokenRequest, DevClient, DevProvider, DevUser};
+use oidc_dev_provider::{AccessTokenRequest, DevProvider, DevUser};
 use serde_json::{Value, json};
 use support::{Answer, Ask, Browser, ISSUER, ORIGIN, START, Seeded, World, config, config_for};
 use url::{Url, form_urlencoded};
@@ -22,19 +21,7 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const BACK: &str = "/backchannel-logout";
 
 fn world() -> World {
-    with(config())
-}
-
-/// A world whose provider knows where to send sign-outs.
-fn with(config: ConfigBuilder) -> World {
-    let mut world = World::with(config);
-    world.provider.add_client(DevClient {
-        redirect_uris: vec![format!("{ORIGIN}/callback")],
-        post_logout_redirect_uris: vec![format!("{ORIGIN}/logged-out")],
-        back_channel_logout_uri: Some(format!("{ORIGIN}{BACK}")),
-        ..DevClient::confidential("web", "s3cr&t +%")
-    });
-    world
+    World::told_of_sign_outs(config())
 }
 
 /// Somebody who has signed in, and the name of the session at the provider.
@@ -365,7 +352,7 @@ fn finish(
 #[test]
 fn l11_the_same_sub_at_another_issuer_lives_on() {
     const OTHER: &str = "https://other.example";
-    let (mut ours, mut theirs) = (world(), with(config_for(OTHER)));
+    let (mut ours, mut theirs) = (world(), World::told_of_sign_outs(config_for(OTHER)));
     let ((here, _), (there, _)) = (signed_in(&mut ours), signed_in(&mut theirs));
     let token = issued(&mut theirs, Some("ada"), None);
     assert_eq!(post(&mut ours, &token), bad("claim_invalid"), "another issuer's word");
@@ -376,7 +363,7 @@ fn l11_the_same_sub_at_another_issuer_lives_on() {
 #[test]
 fn l12_a_sealed_session_stays_ended_for_as_long_as_its_cookie_opens() {
     let day = Duration::from_secs(86_400);
-    let mut world = with(config().session_idle(day).session_absolute(day));
+    let mut world = World::told_of_sign_outs(config().session_idle(day).session_absolute(day));
     let ((ended, sid), (other, _)) = (signed_in(&mut world), signed_in(&mut world));
     world.pass(10);
     let token = issued(&mut world, None, Some(&sid));

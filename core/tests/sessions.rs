@@ -12,7 +12,7 @@ use oidc_core::config::ConfigBuilder;
 use oidc_core::guard::Policy;
 use oidc_core::step::{Fetch, FetchError, Reply, StoreAnswer, StoreOp};
 use oidc_core::{Incoming, Step, Verdict};
-use oidc_dev_provider::{DevClient, Fault};
+use oidc_dev_provider::Fault;
 use support::{Answer, Ask, Browser, ORIGIN, World, config};
 
 const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -36,17 +36,6 @@ fn refreshable(settings: ConfigBuilder) -> ConfigBuilder {
 /// The same sessions in cookies and in a store.
 fn both() -> [ConfigBuilder; 2] {
     [refreshable(settings()), refreshable(in_store())]
-}
-
-fn world(settings: ConfigBuilder) -> World {
-    let mut world = World::with(settings);
-    world.provider.add_client(DevClient {
-        redirect_uris: vec![format!("{ORIGIN}/callback")],
-        post_logout_redirect_uris: vec![format!("{ORIGIN}/logged-out")],
-        back_channel_logout_uri: Some(format!("{ORIGIN}/backchannel-logout")),
-        ..DevClient::confidential("web", "s3cr&t +%")
-    });
-    world
 }
 
 fn signed_in(world: &mut World) -> Browser {
@@ -93,7 +82,7 @@ fn back_channel(world: &mut World, sub: &str) -> u16 {
 
 #[test]
 fn a_session_in_the_store_serves_every_process_that_shares_it() {
-    let mut first = world(in_store());
+    let mut first = World::told_of_sign_outs(in_store());
     let mut browser = signed_in(&mut first);
     assert_eq!(browser.open(&mut first, "/").sub(), Some("ada"));
     let mut second = elsewhere(first, in_store());
@@ -104,7 +93,7 @@ fn a_session_in_the_store_serves_every_process_that_shares_it() {
 
 #[test]
 fn a_ticket_is_as_short_whatever_the_session_holds() {
-    let mut world = world(refreshable(in_store()));
+    let mut world = World::told_of_sign_outs(refreshable(in_store()));
     let browser = signed_in(&mut world);
     let value = &browser.cookies["__Host-oidc-session"];
     assert!(value.len() < 200, "{}", value.len());
@@ -113,7 +102,7 @@ fn a_ticket_is_as_short_whatever_the_session_holds() {
 
 #[test]
 fn k29_a_session_s_name_is_random_and_no_name_leads_to_another_session() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let mut names: Vec<String> =
         (0..50).map(|_| signed_in(&mut world).cookies["__Host-oidc-session"].clone()).collect();
     names.sort_unstable();
@@ -154,7 +143,7 @@ impl Seen {
 
 #[test]
 fn k29_whoever_reads_the_store_learns_nothing_of_a_session() {
-    let mut world = world(refreshable(in_store()));
+    let mut world = World::told_of_sign_outs(refreshable(in_store()));
     let seen = Seen::by(&mut world, |world| drop(signed_in(world)));
     assert!(seen.puts[0].starts_with("session:") && seen.values[1].is_empty(), "{:?}", seen.puts);
     let text = format!("{:?} {}", seen.puts, String::from_utf8_lossy(&seen.values[0]));
@@ -165,7 +154,7 @@ fn k29_whoever_reads_the_store_learns_nothing_of_a_session() {
 
 #[test]
 fn k18_a_second_sign_in_forgets_the_session_that_the_browser_had() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let mut browser = signed_in(&mut world);
     let first = browser.clone();
     let callback = browser.ask(&mut world, Ask::get("/login").page()).location();
@@ -180,7 +169,7 @@ fn k20_a_session_in_the_store_rolls_and_ends_like_any_other() {
         let (idle, absolute) = (std::time::Duration::from_secs(800), std::time::Duration::from_secs(2_000));
         in_store().session_idle(idle).session_absolute(absolute)
     };
-    let mut world = world(limits());
+    let mut world = World::told_of_sign_outs(limits());
     let mut browser = signed_in(&mut world);
     for _ in 0..2 {
         world.pass(700);
@@ -199,7 +188,7 @@ fn k20_a_session_in_the_store_rolls_and_ends_like_any_other() {
 #[test]
 fn sessions_stay_in_cookies_beside_a_store_if_that_is_wanted() {
     let settings = || in_store().sessions_in_cookies(true);
-    let mut first = world(settings());
+    let mut first = World::told_of_sign_outs(settings());
     let seen = Seen::by(&mut first, |world| {
         let browser = signed_in(world);
         assert!(lives(world, &browser));
@@ -216,7 +205,7 @@ fn sessions_stay_in_cookies_beside_a_store_if_that_is_wanted() {
 #[test]
 fn a_session_keeps_the_claims_that_were_chosen_and_those_that_it_needs() {
     for settings in [settings, in_store] {
-        let mut world = world(settings().session_claims(&["email"]));
+        let mut world = World::told_of_sign_outs(settings().session_claims(&["email"]));
         let mut browser = signed_in(&mut world);
         let identity = browser.open(&mut world, "/").identity.unwrap();
         let names: Vec<&str> = identity.claims().all().keys().map(String::as_str).collect();
@@ -231,7 +220,7 @@ fn a_session_keeps_the_claims_that_were_chosen_and_those_that_it_needs() {
 
 #[test]
 fn k27_a_store_that_is_down_signs_nobody_out_and_lets_nobody_in() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let mut browser = signed_in(&mut world);
     let store = world.store.take();
     for ask in [api(), page(), Ask::get("/").page()] {
@@ -248,7 +237,7 @@ fn k27_a_store_that_is_down_signs_nobody_out_and_lets_nobody_in() {
 
 #[test]
 fn k27_what_is_not_the_session_s_own_record_is_no_session() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let (ada, mut other) = (signed_in(&mut world), Browser::default());
     world.provider.auto_login(Some("alan"));
     let others = Seen::by(&mut world, |world| drop(other.sign_in(world)));
@@ -280,7 +269,7 @@ fn k27_what_is_not_the_session_s_own_record_is_no_session() {
 
 #[test]
 fn k27_a_sign_in_that_cannot_be_kept_fails_and_can_be_tried_again() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let mut browser = Browser::default();
     world.on_store = Some(Box::new(|op, answer| {
         if matches!(op, StoreOp::Put { .. }) {
@@ -297,7 +286,7 @@ fn k27_a_sign_in_that_cannot_be_kept_fails_and_can_be_tried_again() {
 #[test]
 fn l24_a_sign_out_that_the_store_did_not_hear_of_is_told_and_the_cookie_goes() {
     for failing in ["Get", "Revoke", "Delete", "RevokedSince"] {
-        let mut world = world(in_store());
+        let mut world = World::told_of_sign_outs(in_store());
         let mut browser = signed_in(&mut world);
         world.on_store = Some(Box::new(move |op, answer| {
             if format!("{op:?}") == failing {
@@ -312,7 +301,7 @@ fn l24_a_sign_out_that_the_store_did_not_hear_of_is_told_and_the_cookie_goes() {
 
 #[test]
 fn l24_a_provider_s_sign_out_that_the_store_did_not_hear_of_can_be_sent_again() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let browser = signed_in(&mut world);
     let now = world.now.as_secs();
     let token = world.provider.back_channel_logout(Some("ada"), None, "web", now).remove(0).logout_token;
@@ -331,7 +320,7 @@ fn l24_a_provider_s_sign_out_that_the_store_did_not_hear_of_can_be_sent_again() 
 #[test]
 fn a_sign_out_here_ends_every_copy_of_the_session() {
     for settings in [settings, in_store] {
-        let mut first = world(settings());
+        let mut first = World::told_of_sign_outs(settings());
         let mut browser = signed_in(&mut first);
         let (stolen, other) = (browser.clone(), signed_in(&mut first));
         assert_eq!(browser.ask(&mut first, sign_out()).status(), 303);
@@ -344,7 +333,7 @@ fn a_sign_out_here_ends_every_copy_of_the_session() {
 
 #[test]
 fn a_sign_out_by_the_provider_at_one_process_ends_the_session_at_all() {
-    let mut first = world(in_store());
+    let mut first = World::told_of_sign_outs(in_store());
     let (browser, before) = (signed_in(&mut first), signed_in(&mut first));
     assert!(lives(&mut first, &before), "the list has been read once");
     let mut second = elsewhere(first, in_store());
@@ -359,7 +348,7 @@ fn a_sign_out_by_the_provider_at_one_process_ends_the_session_at_all() {
 
 #[test]
 fn l07_a_logout_token_is_good_once_for_all_processes() {
-    let mut first = world(in_store());
+    let mut first = World::told_of_sign_outs(in_store());
     let now = first.now.as_secs();
     drop(signed_in(&mut first));
     let token = first.provider.back_channel_logout(Some("ada"), None, "web", now).remove(0).logout_token;
@@ -371,7 +360,7 @@ fn l07_a_logout_token_is_good_once_for_all_processes() {
 
 #[test]
 fn l22_a_front_channel_sign_out_is_told_to_all_processes() {
-    let mut first = world(in_store());
+    let mut first = World::told_of_sign_outs(in_store());
     let mut browser = signed_in(&mut first);
     let sid: String = browser.open(&mut first, "/").identity.unwrap().claims().get("sid").unwrap();
     let mut second = elsewhere(first, in_store());
@@ -384,7 +373,7 @@ fn l22_a_front_channel_sign_out_is_told_to_all_processes() {
 /// Anybody can send one. What no session is called must not crowd out what is proven.
 #[test]
 fn l22_a_front_channel_sign_out_of_no_session_is_told_to_nobody() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     drop(signed_in(&mut world));
     let revoked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&revoked);
@@ -405,7 +394,7 @@ fn l22_a_front_channel_sign_out_of_no_session_is_told_to_nobody() {
 #[test]
 fn a_session_is_refreshed_before_its_access_token_ends_and_the_handler_finds_a_fresh_one() {
     for settings in both() {
-        let mut world = world(settings);
+        let mut world = World::told_of_sign_outs(settings);
         let mut browser = signed_in(&mut world);
         let answer = browser.open(&mut world, "/");
         let old = access_token(&world, &answer).unwrap();
@@ -430,7 +419,7 @@ fn a_session_is_refreshed_before_its_access_token_ends_and_the_handler_finds_a_f
 
 #[test]
 fn a_session_without_tokens_is_never_refreshed() {
-    let mut world = world(settings().scopes("openid offline_access").keep_tokens(false));
+    let mut world = World::told_of_sign_outs(settings().scopes("openid offline_access").keep_tokens(false));
     let mut browser = signed_in(&mut world);
     world.pass(2 * LIFE);
     let answer = browser.open(&mut world, "/");
@@ -509,7 +498,7 @@ fn k24_a_hundred_requests_at_the_end_of_an_access_token_make_one_refresh() {
     for settings in both() {
         // Just before the access token ends, and after it has ended.
         for passed in [LIFE - 1, LIFE + 1] {
-            let mut world = world(settings.clone());
+            let mut world = World::told_of_sign_outs(settings.clone());
             let browser = signed_in(&mut world);
             world.pass(passed);
             let mut crowd = Crowd::new();
@@ -540,7 +529,7 @@ fn k24_a_hundred_requests_at_the_end_of_an_access_token_make_one_refresh() {
 #[test]
 fn k24_two_processes_with_a_store_make_one_refresh() {
     let settings = || refreshable(in_store());
-    let mut first = world(settings());
+    let mut first = World::told_of_sign_outs(settings());
     let browser = signed_in(&mut first);
     first.pass(LIFE + 1);
     let second = World { now: first.now, ..World::with(settings()) };
@@ -565,7 +554,7 @@ fn k26_a_provider_that_refuses_a_refresh_ends_the_session() {
     ];
     for settings in both() {
         for (status, content_type, body) in answers {
-            let mut world = world(settings.clone());
+            let mut world = World::told_of_sign_outs(settings.clone());
             let mut browser = signed_in(&mut world);
             let stolen = browser.clone();
             world.pass(LIFE);
@@ -600,7 +589,7 @@ fn answer_refreshes(
 fn k26_a_refresh_that_answers_for_somebody_else_ends_the_session() {
     for settings in both() {
         for fault in [Fault::RefreshInvalidSub, Fault::RefreshInvalidIss] {
-            let mut world = world(settings.clone());
+            let mut world = World::told_of_sign_outs(settings.clone());
             let browser = signed_in(&mut world);
             world.pass(LIFE);
             world.provider.set_fault(Some(fault));
@@ -615,7 +604,7 @@ fn k26_a_refresh_that_answers_for_somebody_else_ends_the_session() {
 fn k26_a_provider_that_is_down_ends_no_session_and_is_left_in_peace() {
     for settings in both() {
         for error in [FetchError::Timeout, FetchError::Failed("refused".into()), FetchError::TooLarge] {
-            let mut world = world(settings.clone());
+            let mut world = World::told_of_sign_outs(settings.clone());
             let mut browser = signed_in(&mut world);
             world.pass(LIFE - 10);
             answer_refreshes(&mut world, move || Err(error.clone()));
@@ -647,7 +636,7 @@ fn k26_a_provider_that_is_down_ends_no_session_and_is_left_in_peace() {
 fn k26_a_person_who_is_there_stays_although_no_refresh_succeeds_for_longer_than_the_idle_time() {
     for settings in both() {
         let idle = std::time::Duration::from_secs(900);
-        let mut world = world(settings.session_idle(idle));
+        let mut world = World::told_of_sign_outs(settings.session_idle(idle));
         let mut browser = signed_in(&mut world);
         for _ in 0..5 {
             world.pass(800);
@@ -666,7 +655,8 @@ fn k26_a_person_who_is_there_stays_although_no_refresh_succeeds_for_longer_than_
 #[test]
 fn k26_no_refresh_token_is_spent_while_its_answer_could_not_be_judged() {
     for settings in both() {
-        let mut world = world(settings.max_stale(std::time::Duration::from_secs(LIFE / 2)));
+        let mut world =
+            World::told_of_sign_outs(settings.max_stale(std::time::Duration::from_secs(LIFE / 2)));
         let mut browser = signed_in(&mut world);
         world.pass(LIFE);
         world.instead = Some(Box::new(|request| {
@@ -685,7 +675,7 @@ fn k26_no_refresh_token_is_spent_while_its_answer_could_not_be_judged() {
 #[test]
 fn a_refreshed_id_token_s_claims_are_the_session_s_but_for_those_of_the_sign_in() {
     for settings in both() {
-        let mut world = world(settings.userinfo(false));
+        let mut world = World::told_of_sign_outs(settings.userinfo(false));
         let mut browser = signed_in(&mut world);
         let before = browser.open(&mut world, "/").identity.unwrap();
         world
@@ -704,7 +694,7 @@ fn a_refreshed_id_token_s_claims_are_the_session_s_but_for_those_of_the_sign_in(
 #[test]
 fn a_shorter_life_of_sessions_holds_for_those_that_are_there() {
     for settings in [settings, in_store] {
-        let mut first = world(settings());
+        let mut first = World::told_of_sign_outs(settings());
         let browser = signed_in(&mut first);
         let day = std::time::Duration::from_secs(3_600);
         let mut second = elsewhere(first, settings().session_idle(day).session_absolute(day));
@@ -724,7 +714,7 @@ fn k26_an_error_of_the_server_or_of_the_client_s_own_ends_no_session() {
             (401, r#"{"error":"invalid_client"}"#),
             (400, r#"{"error":"temporarily_unavailable"}"#),
         ] {
-            let mut world = world(settings.clone());
+            let mut world = World::told_of_sign_outs(settings.clone());
             let mut browser = signed_in(&mut world);
             world.pass(LIFE);
             answer_refreshes(&mut world, move || Ok((status, "application/json", body)));
@@ -740,7 +730,7 @@ fn k26_an_error_of_the_server_or_of_the_client_s_own_ends_no_session() {
 #[test]
 fn k23_no_late_write_brings_back_a_session_that_was_signed_out() {
     for settings in both() {
-        let mut world = world(settings);
+        let mut world = World::told_of_sign_outs(settings);
         let mut browser = signed_in(&mut world);
         let stolen = browser.clone();
         world.pass(LIFE);
@@ -782,7 +772,7 @@ fn k23_no_late_write_brings_back_a_session_that_was_signed_out() {
 
 #[test]
 fn k23_a_renewal_that_comes_late_writes_nothing() {
-    let mut world = world(in_store());
+    let mut world = World::told_of_sign_outs(in_store());
     let mut browser = signed_in(&mut world);
     let late = browser.clone();
     world.pass(40_000);
@@ -810,7 +800,7 @@ fn k23_a_renewal_that_comes_late_writes_nothing() {
 
 #[test]
 fn the_scope_that_was_granted_counts_for_a_session() {
-    let mut world = world(settings());
+    let mut world = World::told_of_sign_outs(settings());
     let browser = signed_in(&mut world);
     let mut headers = HeaderMap::new();
     let cookie = format!("__Host-oidc-session={}", browser.cookies["__Host-oidc-session"]);

@@ -119,6 +119,18 @@ impl World {
         }
     }
 
+    /// Whose provider knows where to send sign-outs.
+    pub fn told_of_sign_outs(config: ConfigBuilder) -> Self {
+        let mut world = Self::with(config);
+        world.provider.add_client(DevClient {
+            redirect_uris: vec![format!("{ORIGIN}/callback")],
+            post_logout_redirect_uris: vec![format!("{ORIGIN}/logged-out")],
+            back_channel_logout_uri: Some(format!("{ORIGIN}/backchannel-logout")),
+            ..DevClient::confidential("web", "s3cr&t +%")
+        });
+        world
+    }
+
     pub fn client(&self) -> Client {
         self.guard.client().clone()
     }
