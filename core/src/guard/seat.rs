@@ -136,8 +136,8 @@ impl Guard {
         ticket: &Opened,
         now: UnixTime,
     ) -> Step<Result<Option<Seated>, Error>> {
-        let Ok(text) = std::str::from_utf8(&ticket.payload) else { return Step::Done(Ok(None)) };
-        let (ticket, by_old_key, browser) = (Secret::new(text), ticket.by_old_key, Arc::clone(browser));
+        let (by_old_key, browser) = (ticket.by_old_key, Arc::clone(browser));
+        let Some(ticket) = ticket_in(ticket) else { return Step::Done(Ok(None)) };
         store::get(record_key(&ticket)).and_then(now, move |record, now| {
             Step::Done(Ok(record.and_then(|(sealed, version)| {
                 let sealed = std::str::from_utf8(&sealed).ok()?;
@@ -173,7 +173,7 @@ impl Guard {
     }
 
     /// Where a session that begins now is to be.
-    pub(super) fn new_place(&self) -> Result<Place, Error> {
+    fn new_place(&self) -> Result<Place, Error> {
         if !self.client.config().session.in_store() {
             return Ok(Place::Cookies);
         }
@@ -258,12 +258,9 @@ impl Guard {
     fn forget(&self, visit: &Visit, now: UnixTime) -> Step<()> {
         let ticket = visit.browser.opened(&visit.jar, Purpose::Ticket, now);
         let ticket = ticket.filter(|_| self.client.config().session.in_store());
-        match ticket.as_ref().and_then(|ticket| std::str::from_utf8(&ticket.payload).ok()) {
+        match ticket.as_ref().and_then(ticket_in) {
             None => Step::Done(()),
-            Some(ticket) => {
-                let key = record_key(&Secret::new(ticket));
-                store::take(StoreOp::Delete { key }).map(now, |_| ())
-            }
+            Some(ticket) => store::take(StoreOp::Delete { key: record_key(&ticket) }).map(now, |_| ()),
         }
     }
 }
@@ -300,6 +297,10 @@ impl Seated {
         let identity = Some(Identity { claims, source: Source::Session, expires_at, session });
         Verdict::Allow { identity, headers: answer::with_cookies(self.cookies) }
     }
+}
+
+fn ticket_in(opened: &Opened) -> Option<Secret> {
+    std::str::from_utf8(&opened.payload).ok().map(Secret::new)
 }
 
 /// Under which key the store keeps the session of a ticket: whoever reads the store learns no ticket.
