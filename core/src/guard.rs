@@ -38,7 +38,6 @@ use refresh::Refreshes;
 use seat::Absent;
 
 pub use policy::{Policy, PolicyBuilder};
-pub use socket::{TOKEN_PROTOCOL, chosen_protocol};
 
 /// Where a sign-in starts.
 const LOGIN: &str = "/login";

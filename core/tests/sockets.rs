@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method};
 use oidc_core::config::ConfigBuilder;
-use oidc_core::guard::{Source, chosen_protocol};
+use oidc_core::guard::Source;
 use oidc_core::sockets::{Ended, Sockets};
 use oidc_core::token::AccessToken;
 use oidc_core::{Identity, Incoming, Secret, Verdict};
@@ -33,7 +33,7 @@ fn present(
     let presented = token.map(|token| (token, Source::Message));
     let incoming = Incoming { method: &Method::GET, target, headers: &map, body: None, presented };
     let guard = world.guard.clone();
-    match world.run(|now| guard.admit_socket(incoming, now)) {
+    match world.run(|now| guard.admit_socket(incoming, None, now)) {
         Verdict::Allow { identity, .. } => Ok(identity.expect("a socket has an identity")),
         reply @ Verdict::Reply { .. } => {
             let response = reply.into_response();
@@ -86,7 +86,7 @@ fn w01_nobody_opens_a_socket_without_credentials() {
     }
     let incoming =
         Incoming { method: &Method::GET, target: "/ws", headers: &map, body: None, presented: None };
-    let response = world.run(|now| guard.admit_socket(incoming, now)).into_response();
+    let response = world.run(|now| guard.admit_socket(incoming, None, now)).into_response();
     assert_eq!(response.status(), 401, "not even what looks like a page is redirected");
 }
 
@@ -190,7 +190,9 @@ fn w06_a_token_among_the_subprotocols_is_taken_and_never_chosen() {
         headers.insert("sec-websocket-protocol", protocols.parse().unwrap());
         let incoming =
             Incoming { method: &Method::GET, target: "/ws", headers: &headers, body: None, presented: None };
-        assert_eq!(chosen_protocol(&incoming).unwrap(), "bearer");
+        let guard = world.guard.clone();
+        let response = world.run(|now| guard.admit_socket(incoming, None, now)).into_response();
+        assert_eq!(response.headers()["sec-websocket-protocol"], "bearer");
     }
     for (protocols, expected) in [
         ("chat", refused(401, "no_credentials")),
@@ -206,6 +208,22 @@ fn w06_a_token_among_the_subprotocols_is_taken_and_never_chosen() {
     }
     let lines = [("sec-websocket-protocol", "bearer"), ("sec-websocket-protocol", token.as_str())];
     assert_eq!(sub(open(&mut world, "/ws", &lines)), Ok("ada"), "a list may come in several headers");
+}
+
+/// A layer in front has judged it, and a token that is good once must not be used up by the way.
+#[test]
+fn who_was_admitted_by_a_token_is_not_judged_again() {
+    let mut world = World::with(config().single_use_tokens(true));
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {}", world.access_token()).parse().unwrap());
+    let incoming =
+        Incoming { method: &Method::GET, target: "/ws", headers: &headers, body: None, presented: None };
+    let guard = world.guard.clone();
+    let Verdict::Allow { identity, .. } = world.run(|now| guard.check(incoming, now)) else { panic!("good") };
+    let again = world.run(|now| guard.admit_socket(incoming, identity.as_ref(), now));
+    assert!(matches!(again, Verdict::Allow { identity: Some(_), .. }));
+    let unaided = world.run(|now| guard.admit_socket(incoming, None, now)).into_response();
+    assert_eq!(unaided.status(), 401, "it is used up");
 }
 
 #[test]

@@ -23,8 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use http::header::SEC_WEBSOCKET_PROTOCOL;
-use oidc_core::guard::chosen_protocol;
 use oidc_core::sockets::Ended;
 use oidc_core::{Error, Identity, Incoming, Secret, Verdict};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -108,12 +106,9 @@ impl Oidc {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         let (method, headers) = (request.method(), request.headers());
         let incoming = Incoming { method, target, headers, body: None, presented: None };
-        match self.admit_socket(incoming) {
+        match self.admit_socket(incoming, None) {
             Verdict::Allow { identity: Some(identity), headers } => {
                 response.headers_mut().extend(headers);
-                if let Some(protocol) = chosen_protocol(&incoming) {
-                    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-                }
                 Ok((identity, response))
             }
             reply => Err(reply.into_response().map(|body| Some(String::from_utf8_lossy(&body).into_owned()))),

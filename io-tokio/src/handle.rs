@@ -82,8 +82,8 @@ impl Oidc {
     }
 
     /// See [`Guard::admit_socket`].
-    pub fn admit_socket(&self, incoming: Incoming<'_>) -> Running<Verdict> {
-        self.run(|now| self.guard.admit_socket(incoming, now))
+    pub fn admit_socket(&self, incoming: Incoming<'_>, admitted: Option<&Identity>) -> Running<Verdict> {
+        self.run(|now| self.guard.admit_socket(incoming, admitted, now))
     }
 
     /// See [`Client::begin_login`].

@@ -176,7 +176,7 @@ where
 }
 
 /// Where they are not there: an answer that has come of the guard has its own.
-fn add_headers(all: &mut HeaderMap, more: Vec<(HeaderName, HeaderValue)>) {
+pub(crate) fn add_headers(all: &mut HeaderMap, more: Vec<(HeaderName, HeaderValue)>) {
     for (name, value) in more {
         if !all.get_all(&name).iter().any(|there| *there == value) {
             all.append(name, value);

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use http::HeaderValue;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use url::form_urlencoded;
 
 use super::answer::Answer;
@@ -14,8 +15,8 @@ use crate::secret::Secret;
 use crate::step::Step;
 use crate::time::UnixTime;
 
-/// The subprotocol that says that the next one is a token. It is the one to choose, and the token never is.
-pub const TOKEN_PROTOCOL: &str = "bearer";
+/// The subprotocol that says that the next one is a token. It is the one that is chosen, and the token never is.
+const TOKEN_PROTOCOL: &str = "bearer";
 /// The parameters of an address in which a token may stand, if that is configured.
 const QUERY_TOKENS: [&str; 2] = ["access_token", "id_token"];
 
@@ -26,14 +27,32 @@ impl Guard {
     /// Decides about a request that opens a socket: a websocket's handshake, or what stands in for one. It needs an identity,
     /// and nobody is redirected.
     ///
-    /// A token may stand in `Authorization`, in [`presented`](Incoming::presented), behind [`TOKEN_PROTOCOL`] in
+    /// A token may stand in `Authorization`, in [`presented`](Incoming::presented), behind `bearer` in
     /// `Sec-WebSocket-Protocol` (as in `new WebSocket(url, ["bearer", token])`), or, if
     /// [`query_tokens`](crate::config::ConfigBuilder::query_tokens) is set, in the query. Without one a session counts, but only
     /// if `Origin` is this server's: browsers let any page open a socket to anywhere, with cookies
     /// ([RFC 6455 section 10.2](https://www.rfc-editor.org/rfc/rfc6455#section-10.2)).
-    pub fn admit_socket(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+    ///
+    /// If [`check`](Self::check) has admitted the request before, `admitted` is whom: a token in `Authorization` is then not
+    /// judged, or used up, a second time.
+    ///
+    /// The headers of [`Verdict::Allow`] belong to the answer to the handshake, and choose the subprotocol where that carried
+    /// the token.
+    pub fn admit_socket(
+        &self,
+        incoming: Incoming<'_>,
+        admitted: Option<&Identity>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
+        let admitted = admitted.filter(|identity| identity.source() == Source::Header);
         let refused = match self.socket_token(&incoming) {
-            Ok(Some((token, source))) => return self.admit_token(&token, source, incoming, now),
+            Ok(Some((token, source))) => {
+                if let (Source::Header, Some(identity)) = (source, admitted) {
+                    return Step::Done(Verdict::allow(identity.clone()));
+                }
+                let admitted = self.admit_token(&token, source, incoming, now);
+                return admitted.map(now, move |verdict| choose_protocol(verdict, source));
+            }
             Ok(None) if self.may_use_cookies(&incoming) => {
                 return self.admit_session(&incoming, Absent::Refused, now);
             }
@@ -118,9 +137,10 @@ fn protocol_token<'a>(incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, 
     }
 }
 
-/// The subprotocol to answer with, if a token was presented by one: a browser takes no answer without.
-#[must_use]
-pub fn chosen_protocol(incoming: &Incoming<'_>) -> Option<HeaderValue> {
-    let presented = matches!(protocol_token(incoming), Ok(Some(_)));
-    presented.then(|| HeaderValue::from_static(TOKEN_PROTOCOL))
+/// A browser takes no answer that chooses none of those which it has offered.
+fn choose_protocol(mut verdict: Verdict, source: Source) -> Verdict {
+    if let (Verdict::Allow { headers, .. }, Source::Protocol) = (&mut verdict, source) {
+        headers.push((SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(TOKEN_PROTOCOL)));
+    }
+    verdict
 }

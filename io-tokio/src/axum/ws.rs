@@ -20,13 +20,13 @@ use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use oidc_core::guard::{Source, TOKEN_PROTOCOL, chosen_protocol};
+use http::{HeaderName, HeaderValue};
 use oidc_core::sockets::Ended;
-use oidc_core::{Error, Identity, Incoming, Secret, Verdict};
+use oidc_core::{Error, Identity, Secret, Verdict};
 
 use super::unprotected;
 use crate::Oidc;
-use crate::tower::Visitor;
+use crate::tower::{Visitor, add_headers};
 use crate::watch::Life;
 
 /// A websocket that somebody may open: see [`Guard::admit_socket`](oidc_core::Guard::admit_socket). Nobody else's request
@@ -35,6 +35,8 @@ pub struct Socket {
     oidc: Oidc,
     identity: Identity,
     upgrade: WebSocketUpgrade,
+    /// Of the answer to the handshake.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// An open websocket, which closes with 1008 when its identity ends: at its token's or session's end, or with the session.
@@ -49,19 +51,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Socket {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let visitor: Visitor = parts.extensions.get().cloned().ok_or_else(|| unprotected(parts))?;
-        let by_header = visitor.identity.clone().filter(|identity| identity.source() == Source::Header);
-        let admitted = match by_header {
-            Some(identity) => Verdict::Allow { identity: Some(identity), headers: Vec::new() },
-            None => visitor.oidc.admit_socket(visitor.incoming(parts)).await,
-        };
-        let identity = match admitted {
-            Verdict::Allow { identity: Some(identity), .. } => identity,
+        let admitted = visitor.oidc.admit_socket(visitor.incoming(parts), visitor.identity.as_ref()).await;
+        let (identity, headers) = match admitted {
+            Verdict::Allow { identity: Some(identity), headers } => (identity, headers),
             reply => return Err(reply.into_response().map(Body::from)),
         };
-        let chosen = chosen_protocol(&Incoming::of(parts)).map(|_| TOKEN_PROTOCOL);
         let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await;
-        let upgrade = upgrade.map_err(IntoResponse::into_response)?.protocols(chosen);
-        Ok(Self { oidc: Oidc::clone(&visitor.oidc), identity, upgrade })
+        let upgrade = upgrade.map_err(IntoResponse::into_response)?;
+        Ok(Self { oidc: Oidc::clone(&visitor.oidc), identity, upgrade, headers })
     }
 }
 
@@ -72,7 +69,7 @@ impl Socket {
         &self.identity
     }
 
-    /// Changes the handshake: sizes of messages, subprotocols of one's own.
+    /// Changes the handshake: sizes of messages, and subprotocols of one's own where tokens do not come among them.
     #[must_use]
     pub fn upgrade(self, change: impl FnOnce(WebSocketUpgrade) -> WebSocketUpgrade) -> Self {
         Self { upgrade: change(self.upgrade), ..self }
@@ -83,10 +80,12 @@ impl Socket {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { oidc, identity, upgrade } = self;
-        upgrade.on_upgrade(move |socket| {
+        let Self { oidc, identity, upgrade, headers } = self;
+        let mut response = upgrade.on_upgrade(move |socket| {
             handler(OpenSocket { socket, life: oidc.watch(identity), closed: false })
-        })
+        });
+        add_headers(response.headers_mut(), headers);
+        response
     }
 }
 
