@@ -1,4 +1,5 @@
-//! The examples' pages: plain HTML and CSS that work without JavaScript. Whatever comes from a token is escaped.
+//! The examples' pages: plain HTML and CSS that work without JavaScript, but for the one about the websocket. Whatever comes
+//! from a token is escaped.
 
 use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderValue, Response, StatusCode};
@@ -11,7 +12,8 @@ pub(crate) fn home(who: Option<&Identity>) -> Response<String> {
     let Some(who) = who else { return page(StatusCode::OK, "OpenID Connect demo", SIGNED_OUT) };
     let content = format!(
         "<p>You are signed in, and this server knows you by a cookie that only it can open.</p>\n\
-         <div class=\"actions\"><a class=\"button\" href=\"/profile\">Your profile</a>{}</div>\n",
+         <div class=\"actions\"><a class=\"button\" href=\"/profile\">Your profile</a>\
+         <a class=\"button plain\" href=\"/socket\">A websocket</a>{}</div>\n",
         sign_out(who)
     );
     page(StatusCode::OK, &format!("Hello, {}", name(who)), &content)
@@ -55,6 +57,33 @@ const SIGN_IN_CLAIMS: [&str; 14] = [
     "jti",
     "cnf",
 ];
+
+/// A websocket of this person's, and what becomes of it. `address`: of a server of its own, where it has one.
+pub(crate) fn socket(who: &Identity, address: Option<&str>) -> Response<String> {
+    let content = format!(
+        "<p>This page talks by a websocket, and hears what it says. It closes when you sign out, in any tab, and at the end \
+         of your session: {}</p>\n<p id=\"socket\" data-address=\"{}\">It is <strong id=\"state\">not open: it takes \
+         JavaScript</strong>.</p>\n<ul id=\"log\"></ul>\n<form id=\"say\" class=\"actions\" hidden>\
+         <input id=\"text\" required autocomplete=\"off\" aria-label=\"What to say\">\
+         <button class=\"button\">Say</button></form>\n<div class=\"actions\">\
+         <button class=\"button\" id=\"again\" hidden>Open it again</button>\
+         <a class=\"button plain\" href=\"/\">Home</a>{}</div>\n<script src=\"/socket.js\"></script>\n",
+        time(who.expires_at().as_secs()),
+        escape(address.unwrap_or_default()),
+        sign_out(who),
+    );
+    let mut response = page(StatusCode::OK, &format!("{}'s websocket", name(who)), &content);
+    let policy = format!("{POLICY}; script-src 'self'; connect-src 'self' {}", address.unwrap_or_default());
+    if let Ok(policy) = HeaderValue::try_from(policy.trim()) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// What the page about the websocket does.
+pub(crate) fn socket_script() -> Response<String> {
+    super::answer(StatusCode::OK, "text/javascript; charset=utf-8", include_str!("socket.js").to_owned())
+}
 
 /// For a path that nothing is at.
 pub(crate) fn not_found() -> Response<String> {
@@ -135,9 +164,9 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 /// No `form-action`: browsers apply it to the sign-out's redirect to the provider, too. And a referrer policy of
 /// `no-referrer` would blank the `Origin` by which the sign-out knows its own pages.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
 fn page(status: StatusCode, title: &str, content: &str) -> Response<String> {
-    const POLICY: &str =
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
     let title = escape(title);
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\

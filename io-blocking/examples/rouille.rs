@@ -28,11 +28,12 @@ fn serve() -> Result<(), Box<dyn Error>> {
     // rouille listens by itself, on the address that was kept for it.
     let address = listener.local_addr()?;
     drop(listener);
-    let sockets = oidc.clone();
-    let server = Server::new(address, move |request| answer(&oidc, request))
-        .map_err(|error| format!("LISTEN: {error}"))?;
     let websockets = demo::websocket_listener()?;
-    println!("websockets at ws://{}/ws", websockets.local_addr()?);
+    let websocket = format!("ws://{}/ws", websockets.local_addr()?);
+    println!("websockets at {websocket}");
+    let sockets = oidc.clone();
+    let server = Server::new(address, move |request| answer(&oidc, request, &websocket))
+        .map_err(|error| format!("LISTEN: {error}"))?;
     thread::spawn(move || sockets.serve_websockets(&websockets, echo));
     demo.ready();
     server.run();
@@ -49,22 +50,24 @@ fn echo(mut socket: OpenSocket) {
     }
 }
 
-fn answer(oidc: &Oidc, request: &Request) -> Response {
+fn answer(oidc: &Oidc, request: &Request, websocket: &str) -> Response {
     match (request.method(), request.url().as_str()) {
         ("GET" | "HEAD", "/healthz") => respond(demo::health(&oidc.key_status())),
         (_, "/healthz") => respond(demo::method_not_allowed()),
         // It serves sign-in, callback and sign-out, and hands on all else.
-        _ => oidc.protect(request, |visitor| application(request, visitor)),
+        _ => oidc.protect(request, |visitor| application(request, visitor, websocket)),
     }
 }
 
 /// Whoever wants to know who asks looks at `visitor.identity`; what needs an identity asks for `visitor.required()?`.
-fn application(request: &Request, visitor: Visitor) -> Result<Response, Refused> {
+fn application(request: &Request, visitor: Visitor, websocket: &str) -> Result<Response, Refused> {
     Ok(respond(match (request.method(), request.url().as_str()) {
         ("GET" | "HEAD", "/") => pages::home(visitor.identity.as_ref()),
         ("GET" | "HEAD", "/profile") => pages::profile(&visitor.required()?),
         ("GET" | "HEAD", "/api/whoami") => demo::whoami(&visitor.required()?),
-        (_, "/" | "/profile" | "/api/whoami") => demo::method_not_allowed(),
+        ("GET" | "HEAD", "/socket") => pages::socket(&visitor.required()?, Some(websocket)),
+        ("GET" | "HEAD", "/socket.js") => pages::socket_script(),
+        (_, "/" | "/profile" | "/api/whoami" | "/socket" | "/socket.js") => demo::method_not_allowed(),
         _ => pages::not_found(),
     }))
 }

@@ -38,6 +38,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .route("/api/whoami", get(async |who: Identity| demo::whoami(&who)))
         // A websocket is open for as long as whoever opened it may be there.
         .route("/ws", get(echo))
+        .route("/socket", get(async |who: Identity| pages::socket(&who, None)))
+        .route("/socket.js", get(async || pages::socket_script()))
         .fallback(async || pages::not_found())
         // All above is behind the layer, which also serves sign-in, callback and sign-out.
         .layer(oidc.layer())
