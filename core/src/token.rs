@@ -242,9 +242,9 @@ impl TokenRules {
     ) -> Result<Claims, TokenError> {
         let compact = Compact::parse(token, &self.algorithms, Some(keys))?;
         let claims = self.check(&compact, access_token, now)?;
-        keys.verify(&compact)?;
+        let key = keys.verify(&compact)?;
         let proven = claims.prove()?;
-        Ok(proven.into_claims(compact.payload))
+        Ok(proven.into_claims(compact.payload, Some(key)))
     }
 
     /// Everything but the signature, for the sake of a fetch that a hopeless token must not cause.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::json::{MAX_MEMBERS, Object, WrongType};
+use super::jwk::Thumbprint;
 use crate::error::{Malformation, Segment, TokenError};
 use crate::time::UnixTime;
 
@@ -31,6 +32,8 @@ struct Said {
     dates: NumericDates,
     /// The payload, which is strict JSON.
     text: String,
+    /// The key of the token that said so.
+    key: Option<Thumbprint>,
     aud: OnceLock<Vec<String>>,
     all: OnceLock<Map<String, Value>>,
 }
@@ -71,6 +74,11 @@ impl Claims {
         self.said.dates.iat
     }
 
+    /// The key that the token was verified by; `None` where others than the token have a say.
+    pub(crate) fn key(&self) -> Option<&Thumbprint> {
+        self.said.key.as_ref()
+    }
+
     pub(crate) fn not_before(&self) -> Option<UnixTime> {
         self.said.dates.nbf
     }
@@ -99,7 +107,7 @@ impl Claims {
     pub(crate) fn proven(all: Map<String, Value>) -> Result<Self, TokenError> {
         let payload = Value::Object(all).to_string().into_bytes();
         let proven = Registered::parse(&payload)?.prove()?;
-        Ok(proven.into_claims(payload))
+        Ok(proven.into_claims(payload, None))
     }
 }
 
@@ -229,12 +237,12 @@ impl<'a> Registered<'a> {
 }
 
 impl Proven {
-    /// Together with the payload that they were read from.
-    pub(crate) fn into_claims(self, payload: Vec<u8>) -> Claims {
+    /// Together with the payload that they were read from, and the key of its signature.
+    pub(crate) fn into_claims(self, payload: Vec<u8>, key: Option<Thumbprint>) -> Claims {
         let Self { iss, sub, dates } = self;
         // It has been found to be UTF-8 before anything else was read.
         let text = String::from_utf8(payload).unwrap_or_default();
-        let said = Said { iss, sub, dates, text, aud: OnceLock::new(), all: OnceLock::new() };
+        let said = Said { iss, sub, dates, text, key, aud: OnceLock::new(), all: OnceLock::new() };
         Claims { said: Arc::new(said) }
     }
 }
@@ -281,7 +289,7 @@ mod tests {
 
     fn claims(payload: &str) -> Claims {
         let proven = Registered::parse(payload.as_bytes()).unwrap().prove().unwrap();
-        proven.into_claims(payload.as_bytes().to_vec())
+        proven.into_claims(payload.as_bytes().to_vec(), None)
     }
 
     #[test]

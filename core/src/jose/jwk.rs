@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::compact::{Compact, Header};
 use super::json::{Object, WrongType};
@@ -36,10 +37,22 @@ struct KnownHeader {
 }
 
 struct Key {
+    thumbprint: Thumbprint,
     kid: Option<String>,
     algorithm: Option<Algorithm>,
     modulus_bytes: usize,
     prepared: Box<dyn PreparedKey>,
+}
+
+/// What a key is known by, whatever it is called ([RFC 7638](https://www.rfc-editor.org/rfc/rfc7638)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Thumbprint([u8; 32]);
+
+impl Thumbprint {
+    fn of(RsaComponents { n, e }: &RsaComponents<'_>) -> Self {
+        let [n, e] = [n, e].map(|number| base64url::encode(number));
+        Self(Sha256::digest(format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)).into())
+    }
 }
 
 /// A key of the set that cannot be used here, and why.
@@ -134,12 +147,17 @@ impl KeySet {
         &self.skipped
     }
 
-    /// Checks the signature by the keys that fit the header, at most four of them.
-    pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<(), TokenError> {
+    /// This very key is among those that can be used.
+    pub(crate) fn has(&self, key: &Thumbprint) -> bool {
+        self.keys.iter().any(|known| known.thumbprint == *key)
+    }
+
+    /// Checks the signature by the keys that fit the header, at most four of them: the one that it is of.
+    pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<Thumbprint, TokenError> {
         let fitting = || self.keys.iter().filter(|key| key.fits(&token.header));
-        if fitting().take(MAX_CANDIDATES).any(|key| key.verify(token)) {
+        if let Some(key) = fitting().take(MAX_CANDIDATES).find(|key| key.verify(token)) {
             self.remember_header(token);
-            return Ok(());
+            return Ok(key.thumbprint);
         }
         // Where keys were left out, nothing is known about the signature.
         let all_tried = (1..=MAX_CANDIDATES).contains(&fitting().count());
@@ -198,8 +216,10 @@ impl Key {
         let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
         check_modulus(&n, danger)?;
         check_exponent(&e, danger)?;
-        let prepared = backend.prepare(&RsaComponents { n: &n, e: &e }).ok_or(SkipReason::Backend)?;
-        Ok(Self { kid, algorithm, modulus_bytes: n.len(), prepared })
+        let components = RsaComponents { n: &n, e: &e };
+        let prepared = backend.prepare(&components).ok_or(SkipReason::Backend)?;
+        let thumbprint = Thumbprint::of(&components);
+        Ok(Self { thumbprint, kid, algorithm, modulus_bytes: n.len(), prepared })
     }
 
     /// A token without `kid` fits any key of its algorithm
@@ -306,7 +326,7 @@ mod tests {
     }
 
     fn judge(keys: &KeySet, token: &str, allowed: &[Algorithm]) -> Result<(), TokenError> {
-        keys.verify(&Compact::parse(token, allowed, Some(keys))?)
+        keys.verify(&Compact::parse(token, allowed, Some(keys))?).map(|key| assert!(keys.has(&key)))
     }
 
     fn knows(keys: &KeySet, token: &str) -> bool {
@@ -324,6 +344,19 @@ mod tests {
         assert_eq!(judge(&keys, &good, &Algorithm::ALL), Ok(()));
         let other = token(r#"{"alg":"RS256"}"#, [1; 256]);
         assert_eq!(judge(&keys, &other, &Algorithm::ALL), Err(TokenError::BadSignature));
+    }
+
+    /// The key of RFC 7638, section 3.1.
+    #[test]
+    fn a_key_is_known_by_its_thumbprint() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3ok\
+                 njhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdA\
+                 ZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCu\
+                 r-kEgU8awapJzKnqDKgw";
+        let numbers = [n, "AQAB"].map(|number| base64url::decode(number).unwrap());
+        let thumbprint = Thumbprint::of(&RsaComponents { n: &numbers[0], e: &numbers[1] });
+        assert_eq!(base64url::encode(&thumbprint.0), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        assert!(!keys().has(&thumbprint));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub use claims::Claims;
 pub(crate) use claims::Registered;
 pub(crate) use compact::Compact;
 pub use compact::MAX_TOKEN;
+pub(crate) use jwk::Thumbprint;
 pub use jwk::{KeySet, KeySetError, MAX_KEYS, SkipReason, SkippedKey};
 #[cfg(feature = "aws-lc-rs")]
 pub use verify::AwsLc;
