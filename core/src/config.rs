@@ -42,6 +42,8 @@ pub struct Config {
     pub(crate) danger: Danger,
     /// Sockets take a token from the query.
     pub(crate) query_tokens: bool,
+    /// A socket that a token has opened ends with the token's key.
+    pub(crate) sockets_end_with_key: bool,
     /// An access token is taken once.
     pub(crate) single_use_tokens: bool,
     pub(crate) remember: Option<Remember>,

@@ -142,6 +142,8 @@ pub struct Identity {
     source: Source,
     expires_at: UnixTime,
     session: Option<Arc<Session>>,
+    /// It counts no longer than the key of its token.
+    ends_with_key: bool,
 }
 
 impl Identity {
@@ -174,6 +176,10 @@ impl Identity {
     #[must_use]
     pub fn session(&self) -> Option<&Session> {
         self.session.as_deref()
+    }
+
+    pub(crate) fn ends_with_key(&self) -> bool {
+        self.ends_with_key
     }
 
     /// When this identity ends: the token's expiry and leeway, or the session's end if nobody uses it.
@@ -278,7 +284,8 @@ impl Guard {
     }
 
     fn identify(&self, token: &str, source: Source, now: UnixTime) -> Step<Result<Identity, Error>> {
-        let leeway = self.client.config().leeway;
+        let (leeway, ends_with_key) =
+            (self.client.config().leeway, self.client.config().sockets_end_with_key);
         let client = self.client.clone();
         let verified = self.client.verify_access_token(token, now);
         let unused = verified.then(now, move |verified, now| match verified {
@@ -288,7 +295,7 @@ impl Guard {
         unused.map(now, move |claims| {
             claims.map(|claims| {
                 let expires_at = claims.expires_at().unwrap_or_default().saturating_add(leeway);
-                Identity { claims, source, expires_at, session: None }
+                Identity { claims, source, expires_at, session: None, ends_with_key }
             })
         })
     }

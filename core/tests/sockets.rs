@@ -8,9 +8,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method};
 use oidc_core::config::ConfigBuilder;
 use oidc_core::guard::Source;
-use oidc_core::sockets::{Ended, Sockets};
+use oidc_core::sockets::{Ended, Notice, Sockets};
+use oidc_core::time::UnixTime;
 use oidc_core::token::AccessToken;
-use oidc_core::{Identity, Incoming, Secret, Verdict};
+use oidc_core::{Guard, Identity, Incoming, Secret, Verdict};
 use oidc_dev_provider::AccessTokenRequest;
 use support::{Ask, Browser, ORIGIN, World, config};
 
@@ -260,6 +261,16 @@ fn w09_a_fresh_token_lengthens_a_socket_and_never_changes_whose_it_is() {
     assert!(world.run(|now| guard.renew(&seated, &other, now)).is_err());
 }
 
+/// Which sockets have ended, whatever else is to be told.
+fn ended<T: Clone>(sockets: &mut Sockets<T>, guard: &Guard, now: UnixTime) -> Vec<(T, Ended)> {
+    let due = sockets.due(guard, now).into_iter();
+    due.filter_map(|(tell, notice)| match notice {
+        Notice::Ended(why) => Some((tell, why)),
+        _ => None,
+    })
+    .collect()
+}
+
 #[test]
 fn w07_a_socket_ends_with_its_token_and_no_later() {
     let mut world = World::with(config().leeway(Duration::ZERO));
@@ -269,24 +280,83 @@ fn w07_a_socket_ends_with_its_token_and_no_later() {
     for lifetime in [3, 10, 5] {
         let header = format!("Bearer {}", token_of(&mut world, "ada", lifetime));
         let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
-        ids.push(sockets.enter(identity, lifetime));
+        ids.push(sockets.enter(identity, lifetime, world.now));
     }
-    assert_eq!(sockets.next(world.now), Some(world.now.saturating_add(Duration::from_secs(3))));
-    assert!(sockets.ended(&guard, world.now).is_empty() && !sockets.heeds_sign_outs());
+    assert!(ended(&mut sockets, &guard, world.now).is_empty() && !sockets.heeds_sign_outs());
     world.pass(3);
-    assert_eq!(sockets.ended(&guard, world.now), [(3, Ended::Expired)]);
+    assert_eq!(ended(&mut sockets, &guard, world.now), [(3, Ended::Expired)]);
     sockets.leave(ids[2]);
     world.pass(4);
-    assert!(sockets.ended(&guard, world.now).is_empty(), "one has left, one lives");
+    assert!(ended(&mut sockets, &guard, world.now).is_empty(), "one has left, one lives");
     let fresh = Secret::new(token_of(&mut world, "ada", 10));
     let header = format!("Bearer {}", fresh.expose());
     let renewed = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
-    assert!(sockets.renew(ids[1], renewed.clone()) && !sockets.renew(ids[0], renewed));
+    assert!(sockets.renew(ids[1], renewed.clone(), world.now) && !sockets.renew(ids[0], renewed, world.now));
     world.pass(9);
-    assert!(sockets.ended(&guard, world.now).is_empty(), "it goes on by the fresh token");
+    assert!(ended(&mut sockets, &guard, world.now).is_empty(), "it goes on by the fresh token");
     world.pass(1);
-    assert_eq!((sockets.ended(&guard, world.now), sockets.len()), (vec![(10, Ended::Expired)], 0));
+    assert_eq!((ended(&mut sockets, &guard, world.now), sockets.len()), (vec![(10, Ended::Expired)], 0));
     assert_eq!(sockets.next(world.now), None);
+}
+
+#[test]
+fn a_socket_is_told_once_that_its_end_is_near() {
+    for (lifetime, warning) in [(3, 2), (90, 60), (3600, 3570)] {
+        let mut world = World::with(config().leeway(Duration::ZERO));
+        let guard = world.guard.clone();
+        let token = |world: &mut World| format!("Bearer {}", token_of(world, "ada", lifetime));
+        let header = token(&mut world);
+        let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+        let mut sockets = Sockets::default();
+        let id = sockets.enter(identity, (), world.now);
+        for round in 0..2 {
+            let look = sockets.next(world.now).unwrap().saturating_since(world.now);
+            assert_eq!(look, Duration::from_secs(warning), "{lifetime}, {round}");
+            world.pass(warning - 1);
+            assert_eq!(sockets.due(&guard, world.now), []);
+            world.pass(1);
+            assert_eq!(sockets.due(&guard, world.now), [((), Notice::Expiring)]);
+            assert_eq!(sockets.due(&guard, world.now), [], "not twice");
+            // Whoever has shown a fresh token is warned before the end of that one.
+            let header = token(&mut world);
+            let renewed = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+            assert!(sockets.renew(id, renewed, world.now));
+        }
+        world.pass(lifetime);
+        assert_eq!(
+            sockets.due(&guard, world.now),
+            [((), Notice::Ended(Ended::Expired))],
+            "no warning comes late"
+        );
+    }
+}
+
+#[test]
+fn a_socket_ends_with_the_key_of_its_token_where_that_is_configured() {
+    for configured in [false, true] {
+        let mut world = World::with(config().sockets_end_with_key(configured));
+        let guard = world.guard.clone();
+        let mut sockets = Sockets::default();
+        let header = format!("Bearer {}", token_of(&mut world, "ada", 3600));
+        let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+        sockets.enter(identity, "by the old key", world.now);
+        let (_, cookies) = signed_in(&mut world);
+        let identity = open(&mut world, "/ws", &[("cookie", &cookies), ("origin", ORIGIN)]).unwrap();
+        sockets.enter(identity, "by session", world.now);
+        assert_eq!(sockets.due(&guard, world.now), []);
+
+        world.provider.rotate_keys(false);
+        world.pass(120);
+        assert_eq!(sockets.due(&guard, world.now), [], "nobody has asked yet");
+        // A token by the new key makes the keys be fetched.
+        let header = format!("Bearer {}", token_of(&mut world, "grace", 3600));
+        let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
+        sockets.enter(identity, "by the new key", world.now);
+        let gone = [("by the old key", Notice::Ended(Ended::KeyWithdrawn))];
+        assert_eq!(sockets.due(&guard, world.now), if configured { &gone[..] } else { &[] });
+        assert_eq!(sockets.due(&guard, world.now), []);
+        assert_eq!(sockets.len(), if configured { 2 } else { 3 });
+    }
 }
 
 #[test]
@@ -303,18 +373,18 @@ fn w08_a_sign_out_ends_the_sockets_of_the_session_within_a_second() {
             ("another one", others),
         ] {
             let identity = open(&mut world, "/ws", &[("cookie", &cookies), ("origin", ORIGIN)]).unwrap();
-            sockets.enter(identity, name);
+            sockets.enter(identity, name, world.now);
         }
         let bearer = format!("Bearer {}", token_of(&mut world, "ada", 3600));
         let identity = open(&mut world, "/ws", &[("authorization", &bearer)]).unwrap();
-        sockets.enter(identity, "by token");
+        sockets.enter(identity, "by token", world.now);
         let look = sockets.next(world.now).unwrap().saturating_since(world.now);
         assert!(look < Duration::from_secs(1) && sockets.heeds_sign_outs());
-        assert!(sockets.ended(&guard, world.now).is_empty());
+        assert!(ended(&mut sockets, &guard, world.now).is_empty());
         let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
         assert_eq!(mine.ask(&mut world, out).status(), 303);
         world.run(|now| guard.learn_endings(now)).unwrap();
-        let mut ended = sockets.ended(&guard, world.now);
+        let mut ended = ended(&mut sockets, &guard, world.now);
         ended.sort_unstable_by_key(|(name, _)| *name);
         assert_eq!(ended, [("mine", Ended::SignedOut), ("mine too", Ended::SignedOut)]);
     }
@@ -333,8 +403,8 @@ fn w08_a_sign_out_elsewhere_ends_sockets_here() {
     let (mut browser, cookies) = signed_in(&mut first);
     let mut sockets = Sockets::default();
     let identity = open(&mut first, "/ws", &[("cookie", &cookies), ("origin", ORIGIN)]).unwrap();
-    sockets.enter(identity, ());
-    assert!(sockets.ended(&here, first.now).is_empty());
+    sockets.enter(identity, (), first.now);
+    assert!(ended(&mut sockets, &here, first.now).is_empty());
     let mut second = World {
         provider: first.provider,
         store: first.store,
@@ -343,9 +413,9 @@ fn w08_a_sign_out_elsewhere_ends_sockets_here() {
     };
     let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
     assert_eq!(browser.ask(&mut second, out).status(), 303);
-    assert!(sockets.ended(&here, second.now).is_empty(), "not told yet");
+    assert!(ended(&mut sockets, &here, second.now).is_empty(), "not told yet");
     second.run(|now| here.learn_endings(now)).unwrap();
-    assert_eq!(sockets.ended(&here, second.now), [((), Ended::SignedOut)]);
+    assert_eq!(ended(&mut sockets, &here, second.now), [((), Ended::SignedOut)]);
 }
 
 #[test]
@@ -355,10 +425,10 @@ fn w13_sockets_live_on_while_the_provider_is_down() {
     let header = format!("Bearer {}", token_of(&mut world, "ada", 7200));
     let identity = open(&mut world, "/ws", &[("authorization", &header)]).unwrap();
     let mut sockets = Sockets::default();
-    sockets.enter(identity, ());
+    sockets.enter(identity, (), world.now);
     world.down = true;
     world.pass(7200);
-    assert!(sockets.ended(&guard, world.now).is_empty(), "until its own end, with the leeway");
+    assert!(ended(&mut sockets, &guard, world.now).is_empty(), "until its own end, with the leeway");
     world.pass(60);
-    assert_eq!(sockets.ended(&guard, world.now).len(), 1);
+    assert_eq!(ended(&mut sockets, &guard, world.now).len(), 1);
 }

@@ -8,7 +8,7 @@ use crate::cache::shared::Unavailable;
 use crate::cache::{Held, Need};
 use crate::discovery::{self, Metadata};
 use crate::error::{Error, ProviderError, TokenError};
-use crate::jose::{Claims, KeySet};
+use crate::jose::{Claims, KeySet, Thumbprint};
 use crate::keys;
 use crate::secret::Secret;
 use crate::step::{Purpose, Step};
@@ -79,6 +79,16 @@ impl Client {
         }
         let token = Token { text: Secret::new(token), goes_with: None, rules: rules.clone() };
         self.verify(token, held.map(|held| held.asked), now.saturating_add(PATIENCE), now)
+    }
+
+    /// When the keys at hand were asked for.
+    pub(crate) fn keys_asked_for(&self, now: UnixTime) -> Option<UnixTime> {
+        self.keys_at_hand(now).map(|held| held.asked)
+    }
+
+    /// This key is not among those at hand.
+    pub(crate) fn is_withdrawn(&self, key: &Thumbprint, now: UnixTime) -> bool {
+        self.keys_at_hand(now).is_some_and(|held| !held.document.has(key))
     }
 
     /// These very keys, as far as can be seen without a lock.

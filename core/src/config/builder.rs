@@ -40,6 +40,7 @@ pub struct ConfigBuilder {
     danger: Danger,
     max_token_age: Option<Duration>,
     query_tokens: bool,
+    sockets_end_with_key: bool,
     single_use_tokens: bool,
     remember: Option<Remember>,
 }
@@ -76,6 +77,7 @@ impl ConfigBuilder {
             danger: Danger::new(),
             max_token_age: None,
             query_tokens: false,
+            sockets_end_with_key: false,
             single_use_tokens: false,
             remember: None,
         }
@@ -262,6 +264,14 @@ impl ConfigBuilder {
         self
     }
 
+    /// Whether a socket that a token has opened ends once the provider's keys, when they are next fetched, lack the token's.
+    /// A provider that rotates its keys may withdraw one while good tokens are still about. Default: no.
+    #[must_use]
+    pub fn sockets_end_with_key(mut self, sockets_end_with_key: bool) -> Self {
+        self.sockets_end_with_key = sockets_end_with_key;
+        self
+    }
+
     /// Whether an access token is taken once: it must carry a `jti`, which is remembered until the token has expired, by the
     /// session store if there is one, else by this process. Default: no.
     #[must_use]
@@ -365,6 +375,7 @@ impl ConfigBuilder {
             static_keys: self.static_keys.map(|jwks| checked_keys(jwks, &self.danger)).transpose()?,
             danger: self.danger,
             query_tokens: self.query_tokens,
+            sockets_end_with_key: self.sockets_end_with_key,
             single_use_tokens: self.single_use_tokens,
             remember: self.remember,
         })

@@ -294,7 +294,8 @@ impl Seated {
         let claims = self.session.claims().clone();
         let expires_at = self.expires_at;
         let session = Some(Arc::new(self.session));
-        let identity = Some(Identity { claims, source: Source::Session, expires_at, session });
+        let identity =
+            Some(Identity { claims, source: Source::Session, expires_at, session, ends_with_key: false });
         Verdict::Allow { identity, headers: answer::with_cookies(self.cookies) }
     }
 }

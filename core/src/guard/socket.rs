@@ -91,6 +91,17 @@ impl Guard {
         identity.session().is_some_and(|session| self.client.has_ended(session))
     }
 
+    /// Changes when newer keys are there; `None` without any.
+    pub(crate) fn keys_asked_for(&self, now: UnixTime) -> Option<UnixTime> {
+        self.client.keys_asked_for(now)
+    }
+
+    /// It ends with its key, and that is not among the provider's any more. While no keys are at hand it goes on.
+    pub(crate) fn has_lost_its_key(&self, identity: &Identity, now: UnixTime) -> bool {
+        let key = identity.claims().key().filter(|_| identity.ends_with_key());
+        key.is_some_and(|key| self.client.is_withdrawn(key, now))
+    }
+
     /// The one token that opens a socket.
     fn socket_token<'a>(&self, incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, RequestError> {
         let query = if self.client.config().query_tokens { query_token(incoming)? } else { None };
