@@ -167,10 +167,26 @@ fn w08_a_sign_out_by_the_provider_closes_the_session_s_sockets_within_a_second()
 fn w09_a_fresh_token_of_the_same_person_lets_a_socket_go_on() {
     let world = World::with(STRICT);
     let mut client = with_token(&world, &token(&world, "ada", 3));
-    assert_eq!(echoes(&mut client, &format!("renew {}", token(&world, "alan", 60))), "subject_mismatch");
     assert_eq!(echoes(&mut client, "renew a.b.c"), "malformed");
     assert_eq!(echoes(&mut client, &format!("renew {}", token(&world, "ada", 6))), "renewed");
     let (closed, after) = close(&mut client);
     assert_eq!(closed, violated("expired"));
     assert!(after > Duration::from_secs(3), "it went on: {after:?}");
+}
+
+#[test]
+fn w09_a_token_of_somebody_else_closes_the_socket() {
+    let world = World::with(&[]);
+    let mut client = with_token(&world, &world.access_token());
+    client.send(Message::text(format!("renew {}", token(&world, "alan", 60)))).unwrap();
+    assert_eq!(close(&mut client).0, violated("subject_mismatch"));
+}
+
+#[test]
+fn a_socket_says_in_time_that_its_end_is_near() {
+    let world = World::with(STRICT);
+    let mut client = with_token(&world, &token(&world, "ada", 3));
+    assert_eq!(client.read().unwrap().into_text().unwrap(), "renew?");
+    assert_eq!(echoes(&mut client, &format!("renew {}", token(&world, "ada", 9))), "renewed");
+    assert_eq!(echoes(&mut client, "hello"), "hello");
 }

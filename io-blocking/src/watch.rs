@@ -2,10 +2,12 @@
 //! socket is open.
 
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use std::{io, thread};
 
-use oidc_core::sockets::{Ended, SocketId, Sockets};
+use oidc_core::sockets::{Ended, Notice, SocketId, Sockets};
 use oidc_core::{Error, Identity, Secret};
 
 use crate::Oidc;
@@ -26,8 +28,9 @@ struct State {
     attended: bool,
 }
 
-/// How a socket is told. Whoever waits for its next bytes wakes up, and finds why.
+/// How a socket is told. When it has to end, whoever waits for its next bytes wakes up, and finds why.
 pub(crate) struct End {
+    near: AtomicBool,
     why: OnceLock<Ended>,
     stream: TcpStream,
 }
@@ -36,6 +39,22 @@ impl End {
     /// Why the socket has to end, if it has.
     pub(crate) fn why(&self) -> Option<Ended> {
         self.why.get().copied()
+    }
+
+    /// Once, that the end is near.
+    pub(crate) fn is_near(&self) -> bool {
+        self.near.swap(false, Ordering::Relaxed)
+    }
+
+    fn tell(&self, notice: Notice) {
+        match notice {
+            Notice::Ended(why) => {
+                let _ = self.why.set(why);
+                // Whoever is gone need not be told.
+                let _ = self.stream.shutdown(Shutdown::Read);
+            }
+            _ => self.near.store(true, Ordering::Relaxed),
+        }
     }
 }
 
@@ -50,14 +69,15 @@ pub(crate) struct Life {
 impl Oidc {
     /// Watches over a socket that this identity has opened.
     pub(crate) fn watch(&self, identity: Identity, stream: &TcpStream) -> io::Result<Life> {
-        let end = Arc::new(End { why: OnceLock::new(), stream: stream.try_clone()? });
+        let (near, why) = (AtomicBool::new(false), OnceLock::new());
+        let end = Arc::new(End { near, why, stream: stream.try_clone()? });
         let mut state = self.watch.state();
         if !state.attended {
             let oidc = self.clone();
             thread::Builder::new().name("oidc-sockets".to_owned()).spawn(move || attend(&oidc))?;
             state.attended = true;
         }
-        let id = state.sockets.enter(identity.clone(), Arc::clone(&end));
+        let id = state.sockets.enter(identity.clone(), Arc::clone(&end), now());
         drop(state);
         self.watch.changed.notify_one();
         Ok(Life { oidc: self.clone(), id, identity, end })
@@ -73,9 +93,19 @@ impl Life {
         &self.end
     }
 
+    /// How long it will be until there is something to tell.
+    pub(crate) fn quiet(&self) -> Duration {
+        let next = self.oidc.watch.state().sockets.next_of(self.id);
+        next.map(|next| next.saturating_since(now())).unwrap_or_default()
+    }
+
     pub(crate) fn renew(&mut self, token: &Secret) -> Result<(), Error> {
-        let renewed = self.oidc.run(|now| self.oidc.guard.renew(&self.identity, token, now))?;
-        if self.oidc.watch.state().sockets.renew(self.id, renewed.clone()) {
+        let renewed = self.oidc.run(|now| self.oidc.guard.renew(&self.identity, token, now));
+        if let Some(why) = renewed.as_ref().err().and_then(Ended::of) {
+            self.end.tell(Notice::Ended(why));
+        }
+        let renewed = renewed?;
+        if self.oidc.watch.state().sockets.renew(self.id, renewed.clone(), now()) {
             self.identity = renewed;
         }
         self.oidc.watch.changed.notify_one();
@@ -115,11 +145,7 @@ fn attend(oidc: &Oidc) {
             // What the store cannot tell now, it tells the next time. Its failure is in the log.
             let _ = oidc.run(|now| oidc.guard.learn_endings(now));
         }
-        let ended = oidc.watch.state().sockets.ended(&oidc.guard, now());
-        for (end, why) in ended {
-            let _ = end.why.set(why);
-            // Whoever is gone need not be told.
-            let _ = end.stream.shutdown(Shutdown::Read);
-        }
+        let due = oidc.watch.state().sockets.due(&oidc.guard, now());
+        due.into_iter().for_each(|(end, notice)| end.tell(notice));
     }
 }

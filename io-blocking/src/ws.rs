@@ -36,6 +36,8 @@ use crate::watch::{End, Life};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The most handshakes at once; the oldest gives way.
 const HANDSHAKES: usize = 256;
+/// The shortest wait for bytes.
+const SHORT: Duration = Duration::from_millis(10);
 /// How long a message may take to be sent.
 const SEND: Duration = Duration::from_secs(10);
 
@@ -44,6 +46,7 @@ pub struct OpenSocket {
     socket: tungstenite::WebSocket<Timed>,
     life: Life,
     target: String,
+    warning: Option<Message>,
     closed: bool,
 }
 
@@ -95,7 +98,7 @@ impl Oidc {
         let life = self.watch(identity, &socket.get_ref().stream).ok()?;
         let timed = socket.get_mut();
         (timed.deadline, timed.end) = (None, Some(Arc::clone(life.end())));
-        Some(OpenSocket { socket, life, target, closed: false })
+        Some(OpenSocket { socket, life, target, warning: None, closed: false })
     }
 
     fn admit(
@@ -134,11 +137,23 @@ impl OpenSocket {
         if self.closed {
             return None;
         }
-        let message = self.socket.read();
-        if let Some(ended) = self.life.end().why() {
-            self.close(ended);
-            return None;
-        }
+        let message = loop {
+            // Without a warning there is nothing to wake up for but the end, which wakes whoever waits.
+            self.socket.get_mut().wake = self.warning.is_some().then(|| Instant::now() + self.life.quiet());
+            let message = self.socket.read();
+            if let Some(ended) = self.life.end().why() {
+                self.close(ended);
+                return None;
+            }
+            if let Some(warning) = self.warning.clone().filter(|_| self.life.end().is_near())
+                && let Err(error) = self.send(warning)
+            {
+                break Err(error);
+            }
+            if !woke(&message) {
+                break message;
+            }
+        };
         match message {
             Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed) => {
                 self.closed = true;
@@ -146,6 +161,12 @@ impl OpenSocket {
             }
             message => Some(message),
         }
+    }
+
+    /// Sends this message while [`recv`](Self::recv) waits and the end is near, so that the client may send a fresh token for
+    /// [`renew`](Self::renew): see [`Notice::Expiring`](oidc_core::sockets::Notice::Expiring). Default: none.
+    pub fn warn_with(&mut self, warning: Message) {
+        self.warning = Some(warning);
     }
 
     /// Sends a message, within ten seconds.
@@ -166,7 +187,7 @@ impl OpenSocket {
     /// Lets the socket go on by a fresh token of the same subject: see [`Guard::renew`](oidc_core::Guard::renew).
     ///
     /// # Errors
-    /// [`Error`] when the token is not good, or somebody else's.
+    /// [`Error`] when the token is not good, or somebody else's, for which the socket closes.
     pub fn renew(&mut self, token: &Secret) -> Result<(), Error> {
         self.life.renew(token)
     }
@@ -178,6 +199,15 @@ impl OpenSocket {
         let _ = self.socket.close(Some(frame));
         let _ = self.socket.flush();
     }
+}
+
+/// Nothing has come: the read was to end at a time.
+fn woke(message: &Result<Message, tungstenite::Error>) -> bool {
+    let kind = match message {
+        Err(tungstenite::Error::Io(error)) => Some(error.kind()),
+        _ => None,
+    };
+    matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
 }
 
 /// Handshakes under way. One that is the oldest of too many is cut off.
@@ -211,12 +241,14 @@ impl Waiting {
 struct Timed {
     stream: TcpStream,
     deadline: Option<Instant>,
+    /// When a read is to end, though nothing is wrong.
+    wake: Option<Instant>,
     end: Option<Arc<End>>,
 }
 
 impl Timed {
     fn until(stream: TcpStream, deadline: Instant) -> Self {
-        Self { stream, deadline: Some(deadline), end: None }
+        Self { stream, deadline: Some(deadline), wake: None, end: None }
     }
 
     /// What is left: no limit if there is no deadline.
@@ -228,7 +260,8 @@ impl Timed {
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(self.left()?)?;
+        let wake = self.wake.map(|wake| wake.saturating_duration_since(Instant::now()).max(SHORT));
+        self.stream.set_read_timeout(self.left()?.or(wake))?;
         match self.stream.read(buffer)? {
             // The other side has not gone: reading was stopped here, so that there may be a farewell.
             0 if self.end.as_ref().is_some_and(|end| end.why().is_some()) => {

@@ -69,6 +69,7 @@ mod websockets {
 
     /// Says back what it is told; a token after `renew ` lets it go on.
     fn echo(mut socket: OpenSocket) {
+        socket.warn_with(Message::text("renew?"));
         while let Some(Ok(message)) = socket.recv() {
             let answer = match &message {
                 Message::Text(text) if text.starts_with("renew ") => {

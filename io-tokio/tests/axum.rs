@@ -54,6 +54,7 @@ async fn echo(socket: oidc_tokio::axum::ws::Socket) -> axum::response::Response 
     use axum::extract::ws::Message;
 
     socket.on_upgrade(async |mut socket| {
+        socket.warn_with(Message::Text("renew?".into()));
         while let Some(Ok(message)) = socket.recv().await {
             let answer = match &message {
                 Message::Text(text) if text.starts_with("renew ") => {

@@ -21,7 +21,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
-use oidc_core::sockets::Ended;
+use oidc_core::sockets::{Ended, Notice};
 use oidc_core::{Error, Identity, Secret, Verdict};
 
 use super::unprotected;
@@ -43,6 +43,7 @@ pub struct Socket {
 pub struct OpenSocket {
     socket: WebSocket,
     life: Life,
+    warning: Option<Message>,
     closed: bool,
 }
 
@@ -82,7 +83,7 @@ impl Socket {
     {
         let Self { oidc, identity, upgrade, headers } = self;
         let mut response = upgrade.on_upgrade(move |socket| {
-            handler(OpenSocket { socket, life: oidc.watch(identity), closed: false })
+            handler(OpenSocket { socket, life: oidc.watch(identity), warning: None, closed: false })
         });
         add_headers(response.headers_mut(), headers);
         response
@@ -101,14 +102,31 @@ impl OpenSocket {
         if self.closed {
             return None;
         }
-        tokio::select! {
-            biased;
-            ended = self.life.ended() => {
-                self.close(ended).await;
-                None
+        loop {
+            let notice = tokio::select! {
+                biased;
+                notice = self.life.notice() => notice,
+                message = self.socket.recv() => return message,
+            };
+            match (notice, &self.warning) {
+                (Notice::Ended(why), _) => {
+                    self.close(why).await;
+                    return None;
+                }
+                (_, Some(warning)) => {
+                    if let Err(error) = self.send(warning.clone()).await {
+                        return (!self.closed).then_some(Err(error));
+                    }
+                }
+                (_, None) => {}
             }
-            message = self.socket.recv() => message,
         }
+    }
+
+    /// Sends this message while [`recv`](Self::recv) waits and the end is near, so that the client may send a fresh token for
+    /// [`renew`](Self::renew): see [`Notice::Expiring`]. Default: none.
+    pub fn warn_with(&mut self, warning: Message) {
+        self.warning = Some(warning);
     }
 
     /// Sends a message.
@@ -132,7 +150,7 @@ impl OpenSocket {
     /// Lets the socket go on by a fresh token: see [`Life::renew`].
     ///
     /// # Errors
-    /// [`Error`] when the token is not good, or somebody else's.
+    /// [`Error`] when the token is not good, or somebody else's, for which the socket closes.
     pub async fn renew(&mut self, token: &Secret) -> Result<(), Error> {
         self.life.renew(token).await
     }
