@@ -190,3 +190,30 @@ fn a_socket_says_in_time_that_its_end_is_near() {
     assert_eq!(echoes(&mut client, &format!("renew {}", token(&world, "ada", 9))), "renewed");
     assert_eq!(echoes(&mut client, "hello"), "hello");
 }
+
+/// What a client sends faster than it is taken stays in its own connection.
+#[cfg(target_os = "linux")]
+#[test]
+fn w16_a_flood_of_small_frames_is_not_kept() {
+    use std::io::Write as _;
+
+    let world = World::with(&[]);
+    let mut client = with_token(&world, &world.access_token());
+    let before = resident();
+    let pings = b"\x89\x80\0\0\0\0".repeat(1_000);
+    for _ in 0..500 {
+        client.get_mut().write_all(&pings).unwrap();
+    }
+    client.send(Message::text("x")).unwrap();
+    while !client.read().unwrap().is_text() {}
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 16 << 20, "half a million frames of 6 bytes took {grown} bytes");
+}
+
+/// Bytes of this process that are in memory.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+}

@@ -1,6 +1,8 @@
 //! An axum server, over real sockets.
 #![cfg(feature = "axum")]
 
+#[cfg(feature = "ws")]
+use axum::routing::any;
 use axum::routing::get;
 use axum::{Json, Router};
 use oidc_tokio::Builder;
@@ -10,6 +12,9 @@ use oidc_tokio::oidc_core::Secret;
 use oidc_tokio::oidc_core::guard::Policy;
 use tokio::net::TcpListener;
 
+#[cfg(feature = "ws")]
+#[path = "axum/http2.rs"]
+mod http2;
 #[path = "../../tests/over_sockets.rs"]
 mod over_sockets;
 #[cfg(feature = "ws")]
@@ -32,7 +37,8 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
         .route("/profile", get(async |me: Identity| me.sub().to_owned()))
         .route("/api/whoami", get(async |me: Identity| Json(me.0)));
     #[cfg(feature = "ws")]
-    let application = application.route("/ws", get(echo));
+    // HTTP/2 opens websockets by another method than GET.
+    let application = application.route("/ws", any(echo));
     let application = application.layer(oidc.layer());
     std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, application).await }));
     origin
