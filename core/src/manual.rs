@@ -4,6 +4,7 @@
 //! - [`defaults`]: what holds unless you say otherwise, and why.
 //! - [`recipes`]: own claims, own stores, own HTTP clients, sign-outs by the provider, tests with the dev provider.
 //! - [`sessions`]: how a session lives, is refreshed and ends, and what a store adds.
+//! - [`sockets`]: who opens one, when it ends, and how a client goes on with a fresh token.
 //! - [`misuse`]: mistakes that do not compile.
 //! - [`non_features`]: what is left out on purpose.
 
@@ -13,3 +14,4 @@ pub mod misuse;
 pub mod non_features;
 pub mod recipes;
 pub mod sessions;
+pub mod sockets;
