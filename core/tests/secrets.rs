@@ -593,6 +593,7 @@ fn p09_features_add_and_are_the_known_ones() {
                 ("default", "[]"),
                 ("metrics", r#"["oidc-core/metrics"]"#),
                 ("redis", r#"["dep:redis", "tokio/sync"]"#),
+                ("actix", r#"["dep:actix-web"]"#),
                 ("axum", r#"["tower", "dep:axum"]"#),
                 ("ws", r#"["axum", "axum/ws", "tokio/macros", "tokio/sync"]"#),
                 (

@@ -1,7 +1,8 @@
 //! OpenID Connect for async Rust servers: sign-in with any provider, and bearer tokens checked against its published keys.
 //!
 //! [`Oidc`] carries out what [`oidc_core`] decides, on tokio, with `reqwest`. With the feature `tower`, `Oidc::layer` puts
-//! it in front of any tower service; with the feature `axum`, handlers take an `Identity`.
+//! it in front of any tower service; with the feature `axum`, handlers take an `Identity`. So they do in
+//! actix-web, with the feature `actix` and `Oidc::middleware`.
 //!
 //! # With a store and without
 //!
@@ -10,6 +11,8 @@
 //! [`MemoryStore`] for one process, `RedisStore` (feature `redis`) for many. While a store does not answer, what needs it is
 //! answered 503, never as if there were no session.
 
+#[cfg(feature = "actix")]
+pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod engine;

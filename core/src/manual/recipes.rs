@@ -72,6 +72,7 @@
 //! let app = Router::new().route("/", get(home)).nest("/admin", admin).layer(oidc.layer());
 //! ```
 //!
+//! In actix-web a middleware does the same: `web::scope("/admin").wrap(oidc.middleware().require(&admins))`.
 //! In rouille a visitor does: `let me = visitor.meets(&admins)?;`. Elsewhere, [`Guard::require_policy`](crate::Guard::require_policy)
 //! takes the place of [`Guard::require`](crate::Guard::require), and [`Guard::uphold`](crate::Guard::uphold) judges what
 //! [`Guard::check`](crate::Guard::check) has let through; both are methods of the drivers' `Oidc`, too.

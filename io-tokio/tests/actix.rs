@@ -1,0 +1,43 @@
+//! An actix-web server, over real sockets.
+#![cfg(feature = "actix")]
+
+use std::net::TcpListener;
+
+use actix_web::{App, HttpServer, web};
+use oidc_tokio::Builder;
+use oidc_tokio::actix::Identity;
+use oidc_tokio::oidc_core::guard::Policy;
+
+#[path = "../../tests/over_sockets.rs"]
+mod over_sockets;
+
+/// Serves on a free port until the test process ends. The settings may depend on the origin.
+fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
+    std::thread::spawn(move || {
+        let server = HttpServer::new(move || {
+            let transfers = web::scope("/transfer")
+                .route("", web::get().to(sub))
+                .wrap(oidc.middleware().require(&over_sockets::transfers()));
+            App::new()
+                .service(transfers)
+                .route("/", web::get().to(home))
+                .route("/profile", web::get().to(sub))
+                .route("/api/whoami", web::get().to(async |me: Identity| web::Json(me.0)))
+                .wrap(oidc.middleware())
+        });
+        let server = server.workers(2).disable_signals().listen(listener).unwrap().run();
+        actix_web::rt::System::new().block_on(server)
+    });
+    origin
+}
+
+async fn home(visitor: Option<Identity>) -> String {
+    visitor.map_or("nobody".into(), |me| me.sub().to_owned())
+}
+
+async fn sub(me: Identity) -> String {
+    me.sub().to_owned()
+}
