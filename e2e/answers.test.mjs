@@ -6,7 +6,7 @@ import { createServer, get } from "node:http";
 import { freeUrl, runServer, startServer } from "./lib/examples.mjs";
 import { RESOURCE, clientId, startProvider } from "./lib/provider.mjs";
 
-const EXAMPLES = ["axum", "rouille"];
+const EXAMPLES = ["axum", "actix", "rouille"];
 
 let idp;
 before(async () => (idp = await startProvider({ appUrls: [] })));

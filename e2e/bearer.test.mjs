@@ -8,7 +8,7 @@ let idp;
 before(async () => (idp = await startProvider({ appUrls: [] })));
 after(() => idp.stop());
 
-for (const example of ["axum", "rouille"]) {
+for (const example of ["axum", "actix", "rouille"]) {
   test(`${example}: takes the provider's RFC 9068 access token, and no other`, { timeout: 60_000 }, async (t) => {
     const url = await freeUrl();
     const env = { OIDC_ISSUER: idp.issuer, OIDC_CLIENT_ID: clientId("none"), OIDC_AUDIENCE: RESOURCE };

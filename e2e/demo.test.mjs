@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { arriveAt, openBrowser, ourCookies, screenshot, seesClaims } from "./lib/browser.mjs";
 import { freeUrl, startServer } from "./lib/examples.mjs";
 
-for (const example of ["axum", "rouille"]) {
+for (const example of ["axum", "actix", "rouille"]) {
   test(`${example}: signs in at the dev provider without JavaScript`, { timeout: 60_000 }, async (t) => {
     const { app, page, shot } = await stage(t, example, "allow");
     assert.match(app.output.text, /sign[ -]?in/i, "the terminal says how to sign in");

@@ -7,6 +7,7 @@ import { stage } from "./lib/stage.mjs";
 const RUNS = [
   { example: "axum", auth: "basic", alg: "RS256", mode: "query" },
   { example: "axum", auth: "none", alg: "RS512", mode: "form_post" },
+  { example: "actix", auth: "basic", alg: "RS256", mode: "form_post" },
   { example: "rouille", auth: "post", alg: "RS256", mode: "query" },
   { example: "rouille", auth: "basic", alg: "RS512", mode: "form_post" },
 ];

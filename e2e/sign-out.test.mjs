@@ -12,7 +12,7 @@ const CLIENT = clientId("basic");
 const SESSION = /^oidc-\d+-session/;
 const EVENT = "http://schemas.openid.net/event/backchannel-logout";
 
-for (const example of ["axum", "rouille"]) {
+for (const example of ["axum", "actix", "rouille"]) {
   test(`${example}: the provider ends one session by sid, and all of a person by sub`, { timeout: 120_000 }, async (t) => {
     const stand = await stage(t, { example, act: "everywhere" });
     const { app, idp, another, shot } = stand;
