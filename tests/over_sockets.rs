@@ -2,6 +2,9 @@
 //! `start`, which serves `/` (anybody), `/profile` and `/api/whoami` (identity required), `/transfer` (where `transfers` is
 //! met), and perhaps `/ws` (see `over_websockets.rs`) on a free port.
 
+#[path = "answers.rs"]
+mod answers;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
