@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signIn, stage } from "./lib/stage.mjs";
 
-for (const example of ["axum", "rouille"]) {
+for (const example of ["axum", "actix", "rouille"]) {
   test(`${example}: a page's websocket is open until its person signs out`, { timeout: 60_000 }, async (t) => {
     const { app, idp, page, context, shot } = await stage(t, { example, act: "websocket" });
     await signIn({ app, idp }, page, { path: "/socket" });

@@ -14,6 +14,7 @@ use actix_web::{App, FromRequest, Handler, HttpResponse, HttpServer, Resource, g
 use demo::{Demo, pages};
 use oidc_tokio::Builder;
 use oidc_tokio::actix::Identity;
+use oidc_tokio::actix::ws::{AggregatedMessage, Socket};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -33,6 +34,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             // … and what needs an identity takes an `Identity`: nobody else gets there.
             .service(page("/profile", async |who: Identity| respond(pages::profile(&who))))
             .service(page("/api/whoami", async |who: Identity| respond(demo::whoami(&who))))
+            // A websocket is open for as long as whoever opened it may be there.
+            .route("/ws", web::get().to(echo))
+            .service(page("/socket", async |who: Identity| respond(pages::socket(&who, None))))
+            .service(page("/socket.js", async || respond(pages::socket_script())))
             .default_service(web::to(async || respond(pages::not_found())))
             // All above is behind the middleware, which also serves sign-in, callback and sign-out.
             .wrap(oidc.middleware());
@@ -44,6 +49,21 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let server = server.listen(listener)?.run();
     demo.ready();
     Ok(server.await?)
+}
+
+async fn echo(socket: Socket) -> HttpResponse {
+    socket.on_upgrade(async |mut socket| {
+        while let Some(Ok(message)) = socket.recv().await {
+            let said = match message {
+                AggregatedMessage::Text(text) => socket.text(text).await,
+                AggregatedMessage::Binary(bytes) => socket.binary(bytes).await,
+                _ => continue,
+            };
+            if said.is_err() {
+                break;
+            }
+        }
+    })
 }
 
 fn page<Args: FromRequest + 'static>(

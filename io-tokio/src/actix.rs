@@ -21,6 +21,9 @@
 //!
 //! Types of actix-web's are those of `http` 0.2, and stay in this file.
 
+#[cfg(feature = "actix-ws")]
+pub mod ws;
+
 use std::fmt;
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -169,6 +172,7 @@ impl FromRequest for Identity {
 }
 
 /// What a request behind the middleware carries in its extensions.
+#[derive(Clone)]
 struct Visitor {
     identity: Option<oidc_core::Identity>,
     oidc: Arc<Oidc>,

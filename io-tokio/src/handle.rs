@@ -24,7 +24,7 @@ pub struct Oidc {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) store: Option<Arc<dyn SessionStore>>,
     /// The open sockets.
-    #[cfg(feature = "ws")]
+    #[cfg(feature = "sockets")]
     pub(crate) watch: Arc<crate::watch::Watch>,
     /// Keeps the renewal in the background going.
     pub(crate) renewal: Option<Arc<Renewal>>,

@@ -23,7 +23,7 @@ mod store;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod transport;
-#[cfg(feature = "ws")]
+#[cfg(feature = "sockets")]
 mod watch;
 
 pub use engine::{Running, SessionStore, Transport};
@@ -33,5 +33,5 @@ pub use settings::Builder;
 pub use store::MemoryStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
-#[cfg(feature = "ws")]
+#[cfg(feature = "sockets")]
 pub use watch::Life;

@@ -124,7 +124,7 @@ impl Builder {
             guard,
             transport,
             store: self.store,
-            #[cfg(feature = "ws")]
+            #[cfg(feature = "sockets")]
             watch: Arc::default(),
             renewal: None,
         };

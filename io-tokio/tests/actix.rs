@@ -10,6 +10,9 @@ use oidc_tokio::oidc_core::guard::Policy;
 
 #[path = "../../tests/over_sockets.rs"]
 mod over_sockets;
+#[cfg(feature = "actix-ws")]
+#[path = "../../tests/over_websockets.rs"]
+mod over_websockets;
 
 /// Serves on a free port until the test process ends. The settings may depend on the origin.
 fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
@@ -21,7 +24,10 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
             let transfers = web::scope("/transfer")
                 .route("", web::get().to(sub))
                 .wrap(oidc.middleware().require(&over_sockets::transfers()));
-            App::new()
+            let application = App::new();
+            #[cfg(feature = "actix-ws")]
+            let application = application.route("/ws", web::get().to(echo));
+            application
                 .service(transfers)
                 .route("/", web::get().to(home))
                 .route("/profile", web::get().to(sub))
@@ -40,4 +46,34 @@ async fn home(visitor: Option<Identity>) -> String {
 
 async fn sub(me: Identity) -> String {
     me.sub().to_owned()
+}
+
+/// They are where all else is.
+#[cfg(feature = "actix-ws")]
+fn websockets_of(origin: &str) -> String {
+    origin.strip_prefix("http://").unwrap().to_owned()
+}
+
+/// Says back what it is told; a token after `renew ` lets it go on.
+#[cfg(feature = "actix-ws")]
+async fn echo(socket: oidc_tokio::actix::ws::Socket) -> actix_web::HttpResponse {
+    use oidc_tokio::actix::ws::AggregatedMessage;
+    use oidc_tokio::oidc_core::Secret;
+
+    socket.on_upgrade(async |mut socket| {
+        socket.warn_with("renew?");
+        while let Some(Ok(message)) = socket.recv().await {
+            let AggregatedMessage::Text(text) = message else { continue };
+            let answer = match text.strip_prefix("renew ") {
+                Some(token) => {
+                    let renewed = socket.renew(&Secret::new(token)).await;
+                    renewed.map_or_else(|error| error.code(), |()| "renewed").into()
+                }
+                None => text,
+            };
+            if socket.text(answer).await.is_err() {
+                break;
+            }
+        }
+    })
 }
