@@ -132,6 +132,8 @@ pub enum Verdict {
         headers: Vec<(HeaderName, HeaderValue)>,
         /// The body.
         body: Vec<u8>,
+        /// Why, if it is a refusal: the code of an [`Error`].
+        code: Option<&'static str>,
     },
 }
 
@@ -176,6 +178,12 @@ impl Identity {
     #[must_use]
     pub fn session(&self) -> Option<&Session> {
         self.session.as_deref()
+    }
+
+    /// By the same session as this other one, or the same subject by a token.
+    fn goes_on(&self, other: &Self) -> bool {
+        let session = |identity: &Self| identity.session().map(|session| session.id().to_owned());
+        (self.iss(), self.sub(), session(self)) == (other.iss(), other.sub(), session(other))
     }
 
     pub(crate) fn ends_with_key(&self) -> bool {
@@ -418,7 +426,7 @@ impl Verdict {
     #[must_use]
     pub fn into_response(self) -> Response<Vec<u8>> {
         let (status, headers, body) = match self {
-            Self::Reply { status, headers, body } => (status, headers, body),
+            Self::Reply { status, headers, body, .. } => (status, headers, body),
             Self::Allow { headers, .. } => (StatusCode::NO_CONTENT, headers, Vec::new()),
         };
         let mut response = Response::new(body);

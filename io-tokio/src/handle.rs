@@ -86,6 +86,11 @@ impl Oidc {
         self.run(|now| self.guard.admit_socket(incoming, admitted, now))
     }
 
+    /// See [`Guard::admit_again`].
+    pub fn admit_again(&self, opened: &Identity, incoming: Incoming<'_>) -> Running<Verdict> {
+        self.run(|now| self.guard.admit_again(opened, incoming, now))
+    }
+
     /// See [`Client::begin_login`].
     ///
     /// # Errors

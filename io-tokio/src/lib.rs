@@ -19,6 +19,8 @@ mod engine;
 mod handle;
 mod renewal;
 mod settings;
+#[cfg(feature = "socketio")]
+pub mod socketio;
 mod store;
 #[cfg(feature = "tower")]
 pub mod tower;

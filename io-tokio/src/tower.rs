@@ -43,7 +43,7 @@ pub struct Visitor {
 
 impl Visitor {
     /// The request that came with them, as the layer saw it.
-    #[cfg(feature = "axum")]
+    #[cfg(any(feature = "axum", feature = "socketio"))]
     pub(crate) fn incoming<'a>(&'a self, head: &'a http::request::Parts) -> Incoming<'a> {
         Incoming { target: text(self.target.as_ref()), ..Incoming::of(head) }
     }

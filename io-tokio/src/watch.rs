@@ -1,4 +1,4 @@
-//! Watches over open sockets: one task for all of a handle's, which tells each when it has to end. There is none while no
+//! Watches over open sockets: one task for all of a handle's, which tells each what becomes of it. There is none while no
 //! socket is open.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,37 +20,36 @@ pub(crate) struct Watch {
 
 #[derive(Default)]
 struct State {
-    sockets: Sockets<Arc<Bell>>,
+    sockets: Sockets<Arc<dyn Tell>>,
     /// The task runs.
     attended: bool,
 }
 
 /// How a socket is told.
-#[derive(Default)]
-struct Bell {
-    /// What it has not yet heard. That it has ended stays.
-    notice: Mutex<Option<Notice>>,
-    rung: Notify,
+pub(crate) trait Tell: Send + Sync {
+    fn tell(&self, notice: Notice);
 }
 
-impl Bell {
-    fn ring(&self, notice: Notice) {
-        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
-        self.rung.notify_one();
-    }
-
-    fn heard(&self) -> Option<Notice> {
-        let mut notice = self.notice.lock().unwrap_or_else(PoisonError::into_inner);
-        notice.take_if(|notice| *notice == Notice::Expiring).or(*notice)
-    }
+/// The place of an open socket in the watch, which it leaves when it is dropped.
+pub(crate) struct Seat {
+    oidc: Oidc,
+    id: SocketId,
+    identity: Mutex<Identity>,
+    tell: Arc<dyn Tell>,
 }
 
 /// The life of one open socket. It leaves the watch when it is dropped.
 pub struct Life {
-    oidc: Oidc,
-    id: SocketId,
-    identity: Identity,
+    seat: Seat,
     bell: Arc<Bell>,
+}
+
+/// Tells whoever waits.
+#[derive(Default)]
+struct Bell {
+    /// What has not been heard yet. That it has ended stays.
+    notice: Mutex<Option<Notice>>,
+    rung: Notify,
 }
 
 impl Oidc {
@@ -58,27 +57,31 @@ impl Oidc {
     #[must_use]
     pub fn watch(&self, identity: Identity) -> Life {
         let bell = Arc::<Bell>::default();
+        Life { seat: self.seat(identity, Arc::clone(&bell) as _), bell }
+    }
+
+    pub(crate) fn seat(&self, identity: Identity, tell: Arc<dyn Tell>) -> Seat {
         let mut state = self.watch.state();
-        let id = state.sockets.enter(identity.clone(), Arc::clone(&bell), now());
+        let id = state.sockets.enter(identity.clone(), Arc::clone(&tell), now());
         if !std::mem::replace(&mut state.attended, true) {
             tokio::spawn(attend(self.clone()));
         }
         drop(state);
         self.watch.changed.notify_one();
-        Life { oidc: self.clone(), id, identity, bell }
+        Seat { oidc: self.clone(), id, identity: Mutex::new(identity), tell }
     }
 }
 
 impl Life {
     /// Who is there. It changes in its end and its claims by [`renew`](Self::renew), and never in whose it is.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
+    pub fn identity(&self) -> Identity {
+        self.seat.identity()
     }
 
     /// Waits for what becomes of the socket: that its end is near, and then that it has to be closed, with 1008 and the
     /// reason. Whoever stops waiting misses nothing.
-    pub async fn notice(&mut self) -> Notice {
+    pub async fn notice(&self) -> Notice {
         loop {
             if let Some(notice) = self.bell.heard() {
                 return notice;
@@ -88,7 +91,7 @@ impl Life {
     }
 
     /// Waits until the socket has to be closed.
-    pub async fn ended(&mut self) -> Ended {
+    pub async fn ended(&self) -> Ended {
         loop {
             if let Notice::Ended(why) = self.notice().await {
                 return why;
@@ -101,24 +104,49 @@ impl Life {
     /// # Errors
     /// [`Error`] when the token is not good: the socket then ends when it would have ended anyway; or somebody else's: it has
     /// to be closed now.
-    pub async fn renew(&mut self, token: &Secret) -> Result<(), Error> {
-        let renewed = self.oidc.run(|now| self.oidc.guard.renew(&self.identity, token, now)).await;
+    pub async fn renew(&self, token: &Secret) -> Result<(), Error> {
+        self.seat.renew(token).await
+    }
+}
+
+impl Seat {
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) async fn renew(&self, token: &Secret) -> Result<(), Error> {
+        let present = self.identity();
+        let renewed = self.oidc.run(|now| self.oidc.guard.renew(&present, token, now)).await;
         if let Some(why) = renewed.as_ref().err().and_then(Ended::of) {
-            self.bell.ring(Notice::Ended(why));
+            self.tell.tell(Notice::Ended(why));
         }
         let renewed = renewed?;
         if self.oidc.watch.state().sockets.renew(self.id, renewed.clone(), now()) {
-            self.identity = renewed;
+            *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = renewed;
         }
         self.oidc.watch.changed.notify_one();
         Ok(())
     }
 }
 
-impl Drop for Life {
+impl Drop for Seat {
     fn drop(&mut self) {
         self.oidc.watch.state().sockets.leave(self.id);
         self.oidc.watch.changed.notify_one();
+    }
+}
+
+impl Tell for Bell {
+    fn tell(&self, notice: Notice) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+        self.rung.notify_one();
+    }
+}
+
+impl Bell {
+    fn heard(&self) -> Option<Notice> {
+        let mut notice = self.notice.lock().unwrap_or_else(PoisonError::into_inner);
+        notice.take_if(|notice| *notice == Notice::Expiring).or(*notice)
     }
 }
 
@@ -141,7 +169,7 @@ async fn attend(oidc: Oidc) {
             let _ = oidc.run(|now| oidc.guard.learn_endings(now)).await;
         }
         let due = oidc.watch.state().sockets.due(&oidc.guard, now());
-        due.into_iter().for_each(|(bell, notice)| bell.ring(notice));
+        due.into_iter().for_each(|(socket, notice)| socket.tell(notice));
     }
 }
 

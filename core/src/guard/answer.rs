@@ -19,6 +19,7 @@ pub(super) struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
+    code: Option<&'static str>,
 }
 
 /// For whom an answer is.
@@ -42,7 +43,7 @@ impl Answer {
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         ];
-        Self { status, headers, body: body.into_bytes() }
+        Self { status, headers, body: body.into_bytes(), code: None }
     }
 
     /// Done, and nothing to say.
@@ -108,7 +109,7 @@ impl Answer {
             Error::Request(RequestError::Method(allowed)) => Some(HeaderValue::from_static(allowed)),
             _ => None,
         };
-        answer
+        Self { code: Some(error.code()), ..answer }
             .optional(WWW_AUTHENTICATE, bearer::challenge(error).filter(|_| error.status() != 503))
             .optional(RETRY_AFTER, retry)
             .optional(ALLOW, allow)
@@ -163,6 +164,7 @@ pub(super) fn with_cookies(cookies: Vec<HeaderValue>) -> Vec<(HeaderName, Header
 
 impl From<Answer> for Verdict {
     fn from(answer: Answer) -> Self {
-        Self::Reply { status: answer.status, headers: answer.headers, body: answer.body }
+        let Answer { status, headers, body, code } = answer;
+        Self::Reply { status, headers, body, code }
     }
 }

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use url::form_urlencoded;
 
-use super::answer::Answer;
+use super::answer::{Answer, Shape};
 use super::seat::Absent;
 use super::{Guard, Identity, Incoming, Source, Verdict};
 use crate::error::{Error, RequestError};
@@ -30,7 +30,7 @@ impl Guard {
     /// A token may stand in `Authorization`, in [`presented`](Incoming::presented), behind `bearer` in
     /// `Sec-WebSocket-Protocol` (as in `new WebSocket(url, ["bearer", token])`), or, if
     /// [`query_tokens`](crate::config::ConfigBuilder::query_tokens) is set, in the query. Without one a session counts, but only
-    /// if `Origin` is this server's: browsers let any page open a socket to anywhere, with cookies
+    /// if `Origin` is this server's, or none was sent and `Sec-Fetch-Site` says so: browsers let any page open a socket to anywhere, with cookies
     /// ([RFC 6455 section 10.2](https://www.rfc-editor.org/rfc/rfc6455#section-10.2)).
     ///
     /// If [`check`](Self::check) has admitted the request before, `admitted` is whom: a token in `Authorization` is then not
@@ -60,6 +60,23 @@ impl Guard {
             Err(error) => error,
         };
         Step::Done(Answer::refusal(&incoming, &refused.into()).into())
+    }
+
+    /// Decides about a request that goes on with what an earlier one has opened, such as a poll of Socket.IO's: where headers
+    /// opened it, they must say again that this is the same session, or the same subject by a token. What came in a message or
+    /// an address is not sent again.
+    pub fn admit_again(&self, opened: &Identity, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        if matches!(opened.source(), Source::Message | Source::Query) {
+            return Step::Done(Verdict::allow(opened.clone()));
+        }
+        let (opened, shape) = (opened.clone(), Shape::of(&incoming));
+        self.admit_socket(incoming, None, now).map(now, move |verdict| match verdict {
+            Verdict::Allow { identity: Some(identity), headers } if identity.goes_on(&opened) => {
+                Verdict::Allow { identity: Some(identity), headers }
+            }
+            Verdict::Allow { .. } => Answer::refusal_as(shape, &RequestError::OtherSubject.into()).into(),
+            reply @ Verdict::Reply { .. } => reply,
+        })
     }
 
     /// A fresh token for who is there already: on a socket that is open, or about to end. Its end is then the new token's.
@@ -118,7 +135,13 @@ impl Guard {
         self.browser.as_ref().is_none_or(|browser| {
             let jar = browser.cookies_of(incoming);
             let none = jar.all(&browser.cookies.session()).next().is_none();
-            none || incoming.all("origin") == [browser.origin.as_bytes()]
+            let own = match incoming.all("origin").as_slice() {
+                // Of a page that only reads, browsers tell no origin.
+                [] => incoming.header("sec-fetch-site") == Some("same-origin"),
+                [origin] => *origin == browser.origin.as_bytes(),
+                _ => false,
+            };
+            none || own
         })
     }
 }

@@ -93,7 +93,7 @@ impl Socket {
 impl OpenSocket {
     /// Who is there.
     #[must_use]
-    pub fn identity(&self) -> &Identity {
+    pub fn identity(&self) -> Identity {
         self.life.identity()
     }
 

@@ -1,0 +1,341 @@
+//! Socket.IO by `socketioxide`: namespaces that only those reach who may be there, for as long as they may.
+//!
+//! ```no_run
+//! use axum::Router;
+//! use oidc_tokio::{Oidc, socketio::{self, Identity}};
+//! use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
+//!
+//! async fn connected(socket: SocketRef, me: Identity) {
+//!     socket.emit("hello", me.sub()).ok();
+//! }
+//!
+//! # fn app() -> Result<Router, Box<dyn std::error::Error>> {
+//! let guard = Oidc::from_env()?.socketio();
+//! let (layer, io) = socketio::builder().build_layer();
+//! io.ns("/", connected.with(guard.clone()));
+//! let app = Router::new().layer(layer).layer(guard);
+//! # Ok(app)
+//! # }
+//! ```
+//!
+//! A token comes in the `auth` payload (`{ token }`), in `Authorization`, or, if that is configured, in the query; without one
+//! the session cookie counts, under the rule of [`Guard::admit_socket`](oidc_core::Guard::admit_socket). A refusal is a
+//! `connect_error` whose message is the code of the reason.
+//!
+//! The guard speaks three events. `expiring` comes before the end, with `exp`, its time; the client may then send `reauth`
+//! with a fresh token (a string, or `{ token }`), which is acknowledged by `{ ok, exp }` or `{ ok, code }`. `ended` comes with
+//! its `code` just before the guard disconnects.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task;
+use std::time::Duration;
+
+use http::{Request, Response};
+use oidc_core::guard::Source;
+use oidc_core::sockets::Notice;
+use oidc_core::{Incoming, Secret, Verdict};
+use serde::Deserialize;
+use serde_json::json;
+use socketioxide::adapter::Adapter;
+use socketioxide::extract::{AckSender, SocketRef, TryData};
+use socketioxide::handler::{
+    ConnectMiddleware, FromConnectParts, FromDisconnectParts, FromMessageParts, Value,
+};
+use socketioxide::socket::{DisconnectReason, Socket};
+use socketioxide::{SocketIo, SocketIoBuilder};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::tower::{Visitor, add_headers};
+use crate::watch::{Seat, Tell};
+use crate::{Oidc, Running};
+
+/// How long a connection may last that has reached no namespace.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The most that it may send at a time, in bytes.
+const PAYLOAD: u64 = 16 << 10;
+
+/// Who is at the other end of a socket: for handlers of namespaces behind a [`SocketIoGuard`].
+#[derive(Debug, Clone)]
+pub struct Identity(pub oidc_core::Identity);
+
+/// Lets sockets into namespaces, as a middleware of each, and checks that all requests of a connection are by the same
+/// session, as a layer around socketioxide's. It has to be both. Made by [`Oidc::socketio`].
+#[derive(Clone)]
+pub struct SocketIoGuard {
+    oidc: Oidc,
+    members: Arc<Members>,
+}
+
+/// What marks the middleware for the compiler.
+pub struct Middleware;
+
+/// socketioxide with a [`SocketIoGuard`] around it.
+#[derive(Clone)]
+pub struct Guarded<S> {
+    guard: SocketIoGuard,
+    inner: S,
+}
+
+/// socketioxide's settings with narrow bounds for whoever is not known yet: 5 seconds until a namespace is reached, and 16 KiB
+/// for a message, which are also those of whoever is known.
+#[must_use]
+pub fn builder() -> SocketIoBuilder {
+    SocketIo::builder().connect_timeout(CONNECT).max_payload(PAYLOAD)
+}
+
+impl Oidc {
+    /// A guard for socketioxide.
+    #[must_use]
+    pub fn socketio(&self) -> SocketIoGuard {
+        SocketIoGuard { oidc: self.clone(), members: Arc::default() }
+    }
+}
+
+impl<A: Adapter> ConnectMiddleware<A, Middleware> for SocketIoGuard {
+    async fn call<'a>(
+        &'a self,
+        socket: Arc<Socket<A>>,
+        auth: &'a Option<Value>,
+    ) -> Result<(), Box<dyn Display + Send>> {
+        let identity = self.admit(&socket, auth).await.map_err(|code| Box::new(code) as Box<_>)?;
+        let farewell = Farewell(Arc::downgrade(&socket));
+        let seat = Arc::new(self.oidc.seat(identity, Arc::new(farewell)));
+        socket.extensions.insert(self.members.enter(socket.id.to_string(), seat));
+        socket.on("reauth", reauth::<A>);
+        Ok(())
+    }
+}
+
+impl SocketIoGuard {
+    /// Who is there, or the code of the reason why not.
+    async fn admit<A: Adapter>(
+        &self,
+        socket: &Arc<Socket<A>>,
+        auth: &Option<Value>,
+    ) -> Result<oidc_core::Identity, &'static str> {
+        let head = socket.req_parts();
+        if head.extensions.get::<Seen>().is_none() {
+            tracing::error!("the guard is not a layer around socketioxide's: add `.layer(guard)` after it");
+            return Err("unprotected");
+        }
+        let Ok(TryData(auth)) = TryData::<Auth>::from_connect_parts(socket, auth);
+        let token = auth.map_err(|_| "malformed")?.token.map(Secret::new);
+        let presented = token.as_ref().map(|token| (token, Source::Message));
+        let visitor = head.extensions.get::<Visitor>();
+        let incoming = visitor.map_or_else(|| Incoming::of(head), |visitor| visitor.incoming(head));
+        let before = visitor.and_then(|visitor| visitor.identity.as_ref());
+        match self.oidc.admit_socket(Incoming { presented, ..incoming }, before).await {
+            Verdict::Allow { identity, .. } => identity.ok_or("no_credentials"),
+            Verdict::Reply { code, .. } => Err(code.unwrap_or("refused")),
+        }
+    }
+}
+
+/// The `auth` payload. What else is in it is the application's.
+#[derive(Deserialize)]
+struct Auth {
+    token: Option<String>,
+}
+
+/// What comes with `reauth`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Fresh {
+    Token(String),
+    Named { token: String },
+}
+
+async fn reauth<A: Adapter>(socket: SocketRef<A>, TryData(fresh): TryData<Fresh>, ack: AckSender<A>) {
+    let renewed = match (fresh, socket.extensions.get::<Arc<Member>>()) {
+        (Ok(Fresh::Token(token) | Fresh::Named { token }), Some(member)) => {
+            let renewed = member.seat.renew(&Secret::new(token)).await;
+            renewed.map(|()| member.seat.identity().expires_at()).map_err(|error| error.code())
+        }
+        _ => Err("malformed"),
+    };
+    // Whoever has been disconnected does not hear it.
+    let _ = match renewed {
+        Ok(end) => ack.send(&json!({ "ok": true, "exp": end.as_secs() })),
+        Err(code) => ack.send(&json!({ "ok": false, "code": code })),
+    };
+}
+
+/// Tells the client, and disconnects it from the namespace.
+struct Farewell<A: Adapter>(Weak<Socket<A>>);
+
+impl<A: Adapter> Tell for Farewell<A> {
+    fn tell(&self, notice: Notice) {
+        let Some(socket) = self.0.upgrade() else { return };
+        // Whoever is gone need not be told.
+        match notice {
+            Notice::Ended(why) => {
+                let _ = socket.emit("ended", &json!({ "code": why.reason() }));
+                let _ = socket.disconnect();
+            }
+            _ => {
+                let end = socket.extensions.get::<Arc<Member>>().map(|member| member.seat.identity());
+                let end = end.map(|identity| identity.expires_at().as_secs());
+                let _ = socket.emit("expiring", &json!({ "exp": end }));
+            }
+        }
+    }
+}
+
+/// Who is where, by the name of the connection: one may have reached several namespaces.
+#[derive(Default)]
+struct Members(Mutex<HashMap<String, Vec<Weak<Seat>>>>);
+
+/// Somebody in a namespace, until they leave it.
+struct Member {
+    seat: Arc<Seat>,
+    connection: String,
+    members: Arc<Members>,
+}
+
+impl Members {
+    fn enter(self: &Arc<Self>, connection: String, seat: Arc<Seat>) -> Arc<Member> {
+        self.lock().entry(connection.clone()).or_default().push(Arc::downgrade(&seat));
+        Arc::new(Member { seat, connection, members: Arc::clone(self) })
+    }
+
+    fn of(&self, connection: &str) -> Vec<oidc_core::Identity> {
+        let members = self.lock();
+        let seats = members.get(connection).into_iter().flatten().filter_map(Weak::upgrade);
+        seats.map(|seat| seat.identity()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Weak<Seat>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut members = self.members.lock();
+        let Some(seats) = members.get_mut(&self.connection) else { return };
+        seats.retain(|seat| !std::ptr::eq(seat.as_ptr(), Arc::as_ptr(&self.seat)));
+        if seats.is_empty() {
+            members.remove(&self.connection);
+        }
+    }
+}
+
+/// A request has come by the layer.
+#[derive(Clone)]
+struct Seen;
+
+impl<S> Layer<S> for SocketIoGuard {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Guarded { guard: self.clone(), inner }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Guarded<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: Send + 'static,
+    R: From<Vec<u8>> + Send,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Running<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(Seen);
+        let there = connection(request.uri().query()).map(|connection| self.guard.members.of(connection));
+        let there = there.unwrap_or_default();
+        if there.is_empty() {
+            return Box::pin(self.inner.call(request));
+        }
+        // The service that is ready is this one, and not its clone.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let oidc = self.guard.oidc.clone();
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let mut more = Vec::new();
+            for identity in there {
+                match oidc.admit_again(&identity, Incoming::of(&head)).await {
+                    Verdict::Allow { headers, .. } => more = headers,
+                    reply => return Ok(reply.into_response().map(R::from)),
+                }
+            }
+            let mut response = inner.call(Request::from_parts(head, body)).await?;
+            add_headers(response.headers_mut(), more);
+            Ok(response)
+        })
+    }
+}
+
+/// The connection that a request says it goes on with, as engine.io reads it.
+fn connection(query: Option<&str>) -> Option<&str> {
+    query?.split('&').find_map(|parameter| parameter.strip_prefix("sid="))
+}
+
+impl Deref for Identity {
+    type Target = oidc_core::Identity;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// The namespace is not behind a [`SocketIoGuard`], so that nobody reaches its handler.
+#[derive(Debug)]
+pub struct Unprotected;
+
+impl Display for Unprotected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this namespace is not behind `oidc.socketio()`")
+    }
+}
+
+impl std::error::Error for Unprotected {}
+
+fn identity_of<A: Adapter>(socket: &Socket<A>) -> Result<Identity, Unprotected> {
+    let member = socket.extensions.get::<Arc<Member>>();
+    member.map(|member| Identity(member.seat.identity())).ok_or_else(|| {
+        tracing::error!(namespace = socket.ns(), "this namespace is not behind `oidc.socketio()`");
+        Unprotected
+    })
+}
+
+impl<A: Adapter> FromConnectParts<A> for Identity {
+    type Error = Unprotected;
+
+    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Unprotected> {
+        identity_of(socket)
+    }
+}
+
+impl<A: Adapter> FromMessageParts<A> for Identity {
+    type Error = Unprotected;
+
+    fn from_message_parts(
+        socket: &Arc<Socket<A>>,
+        _: &mut Value,
+        _: &Option<i64>,
+    ) -> Result<Self, Unprotected> {
+        identity_of(socket)
+    }
+}
+
+impl<A: Adapter> FromDisconnectParts<A> for Identity {
+    type Error = Unprotected;
+
+    fn from_disconnect_parts(socket: &Arc<Socket<A>>, _: DisconnectReason) -> Result<Self, Unprotected> {
+        identity_of(socket)
+    }
+}
