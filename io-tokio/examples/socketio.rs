@@ -28,10 +28,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let oidc = Builder::from_vars(|name| demo.variable(name))?.background_renewal().build()?;
 
     let guard = oidc.socketio();
-    let (layer, io) = socketio::builder().build_layer();
+    let (service, io) = socketio::builder().build_svc();
     io.ns("/", connected.with(guard.clone()));
-    // socketioxide answers before the site is asked, and the guard sees what it is asked.
-    let app = site::site(&oidc).layer(layer).layer(guard);
+    // The guard sees each request of a connection, and each namespace asks it who may enter.
+    let app = site::site(&oidc).route_service("/socket.io/", service).layer(guard);
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     demo.ready();

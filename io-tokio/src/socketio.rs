@@ -11,12 +11,15 @@
 //!
 //! # fn app() -> Result<Router, Box<dyn std::error::Error>> {
 //! let guard = Oidc::from_env()?.socketio();
-//! let (layer, io) = socketio::builder().build_layer();
+//! let (service, io) = socketio::builder().build_svc();
 //! io.ns("/", connected.with(guard.clone()));
-//! let app = Router::new().layer(layer).layer(guard);
+//! let app = Router::new().route_service("/socket.io/", service).layer(guard);
 //! # Ok(app)
 //! # }
 //! ```
+//!
+//! The guard is both: a middleware of each namespace, and a layer around socketioxide. Take its service rather than its layer:
+//! axum may make a layer's service anew for each request, which then knows nothing of the connections before.
 //!
 //! A token comes in the `auth` payload (`{ token }`), in `Authorization`, or, if that is configured, in the query; without one
 //! the session cookie counts, under the rule of [`Guard::admit_socket`](oidc_core::Guard::admit_socket). A refusal is a
