@@ -122,6 +122,82 @@ fn w02_w03_w04_a_session_opens_a_socket_for_pages_of_this_server_only() {
     assert_eq!(with(&mut world, &[ORIGIN, "https://evil.example"]), refused(403, "origin_mismatch"), "two");
 }
 
+/// Browsers tell no origin of a page that only reads from its own server, as the first poll of Socket.IO does.
+#[test]
+fn w03_without_an_origin_a_session_counts_if_the_browser_says_whose_page_it_is() {
+    let mut world = World::new();
+    let (_, cookies) = signed_in(&mut world);
+    let with = |world: &mut World, site: &str, origin: Option<&str>| {
+        let mut headers = vec![("cookie", cookies.as_str()), ("sec-fetch-site", site)];
+        headers.extend(origin.map(|origin| ("origin", origin)));
+        sub(open(world, "/socket.io/", &headers))
+    };
+    assert_eq!(with(&mut world, "same-origin", None), Ok("ada"));
+    for site in ["same-site", "cross-site", "none", "SAME-ORIGIN", ""] {
+        assert_eq!(with(&mut world, site, None), refused(403, "origin_mismatch"), "{site}");
+    }
+    let foreign = Some("https://evil.example");
+    assert_eq!(with(&mut world, "same-origin", foreign), refused(403, "origin_mismatch"));
+}
+
+/// Which of these later requests may go on with what somebody has opened.
+fn again(world: &mut World, opened: &Identity, headers: &[(&str, &str)]) -> Result<(), (u16, &'static str)> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(http::HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    let incoming =
+        Incoming { method: &Method::GET, target: "/?sid=1", headers: &map, body: None, presented: None };
+    let guard = world.guard.clone();
+    match world.run(|now| guard.admit_again(opened, incoming, now)) {
+        Verdict::Allow { .. } => Ok(()),
+        Verdict::Reply { status, code, .. } => Err((status.as_u16(), code.unwrap())),
+    }
+}
+
+#[test]
+fn w14_each_request_of_a_connection_is_of_the_same_session() {
+    let mut world = World::new();
+    let (mut browser, mine) = signed_in(&mut world);
+    let (_, others) = signed_in(&mut world);
+    let opened = open(&mut world, "/", &[("cookie", &mine), ("origin", ORIGIN)]).unwrap();
+    let with = |cookies: &'static str| [("cookie", cookies), ("origin", ORIGIN)];
+    let (mine, others): (&'static str, &'static str) = (mine.leak(), others.leak());
+    assert_eq!(again(&mut world, &opened, &with(mine)), Ok(()));
+    assert_eq!(
+        again(&mut world, &opened, &with(others)),
+        Err((403, "subject_mismatch")),
+        "the same person's other one"
+    );
+    assert_eq!(again(&mut world, &opened, &[]), Err((401, "no_credentials")));
+    assert_eq!(again(&mut world, &opened, &[("cookie", mine)]), Err((403, "origin_mismatch")));
+    let bearer = format!("Bearer {}", token_of(&mut world, "ada", 60));
+    assert_eq!(again(&mut world, &opened, &[("authorization", &bearer)]), Err((403, "subject_mismatch")));
+    let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
+    assert_eq!(browser.ask(&mut world, out).status(), 303);
+    assert_eq!(again(&mut world, &opened, &with(mine)), Err((401, "no_credentials")));
+}
+
+#[test]
+fn w14_each_request_of_a_connection_is_by_a_token_of_the_same_subject() {
+    let mut world = World::new();
+    let bearer = |world: &mut World, sub| format!("Bearer {}", token_of(world, sub, 60));
+    let mine = bearer(&mut world, "ada");
+    let opened = open(&mut world, "/", &[("authorization", &mine)]).unwrap();
+    for (headers, verdict) in [
+        (vec![("authorization", bearer(&mut world, "ada"))], Ok(())),
+        (vec![("authorization", bearer(&mut world, "alan"))], Err((403, "subject_mismatch"))),
+        (vec![], Err((401, "no_credentials"))),
+    ] {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(again(&mut world, &opened, &headers), verdict, "{headers:?}");
+    }
+    // What came in a message is not sent again.
+    let token = Secret::new(token_of(&mut world, "ada", 60));
+    let opened = present(&mut world, "/", &[], Some(&token)).unwrap();
+    assert_eq!(again(&mut world, &opened, &[]), Ok(()));
+}
+
 #[test]
 fn w03_a_token_opens_a_socket_from_anywhere() {
     let mut world = World::new();
