@@ -2,7 +2,8 @@
 //!
 //! [`Oidc`] carries out what [`oidc_core`] decides, on tokio, with `reqwest`. With the feature `tower`, `Oidc::layer` puts
 //! it in front of any tower service; with the feature `axum`, handlers take an `Identity`. So they do in
-//! actix-web, with the feature `actix` and `Oidc::middleware`.
+//! actix-web, with the feature `actix` and `Oidc::middleware`. Websockets come with `ws` (axum) and `actix-ws`, Socket.IO
+//! with `socketio`.
 //!
 //! # With a store and without
 //!

@@ -18,7 +18,7 @@
 //!
 //! Browsers send cookies with a websocket that any page opens, and no same-origin policy stands in the way
 //! ([RFC 6455 section 10.2](https://www.rfc-editor.org/rfc/rfc6455#section-10.2)): a cookie from another origin's page, or
-//! without `Origin`, is answered 403. A token is its own proof, and comes from anywhere.
+//! without `Origin` (unless the browser says by `Sec-Fetch-Site` that the page is this server's), is answered 403. A token is its own proof, and comes from anywhere.
 //!
 //! # When it ends
 //!
@@ -41,6 +41,15 @@
 //! [told so](crate::sockets::Notice::Expiring). `warn_with` of the adapters' `OpenSocket` sends a message of yours then. What the
 //! client answers is your protocol's affair; hand its token to `renew`, and the socket ends with that token instead. Who is on a
 //! socket never changes.
+//!
+//! Socket.IO has words for it: `expiring`, `reauth` and `ended` are events of the guard's own.
+//!
+//! # Requests that belong together
+//!
+//! Socket.IO may poll: many requests make up one connection, each with its name. Where headers opened it,
+//! [`Guard::admit_again`](crate::Guard::admit_again) wants each of them to be of the same session, or by a token of the same
+//! subject: whoever learns the name of somebody else's connection gains nothing. A token in the `auth` payload is sent once; the
+//! name is then what a client holds.
 //!
 //! # What you choose
 //!
