@@ -594,8 +594,11 @@ fn p09_features_add_and_are_the_known_ones() {
                 ("metrics", r#"["oidc-core/metrics"]"#),
                 ("redis", r#"["dep:redis", "tokio/sync"]"#),
                 ("actix", r#"["dep:actix-web"]"#),
+                ("actix-ws", r#"["actix", "sockets", "dep:actix-ws", "dep:bytestring"]"#),
                 ("axum", r#"["tower", "dep:axum"]"#),
-                ("ws", r#"["axum", "axum/ws", "tokio/macros", "tokio/sync"]"#),
+                ("ws", r#"["axum", "axum/ws", "sockets"]"#),
+                ("sockets", r#"["tokio/macros", "tokio/sync"]"#),
+                ("socketio", r#"["tower", "sockets", "dep:serde", "dep:serde_json", "dep:socketioxide"]"#),
                 (
                     "tower",
                     r#"["dep:http-body", "dep:http-body-util", "dep:tower-layer", "dep:tower-service"]"#,

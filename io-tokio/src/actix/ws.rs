@@ -123,12 +123,12 @@ impl OpenSocket {
                 },
                 message = self.stream.recv() => match message {
                     Some(Ok(AggregatedMessage::Ping(ping))) => {
-                        let session = &mut self.session;
-                        self.closed = session.pong(&ping).await.is_err();
+                        let mut session = self.session.clone();
+                        let pong = async move { session.pong(&ping).await };
+                        self.closed = self.send(pong).await.is_err();
                     }
                     Some(Ok(AggregatedMessage::Close(reason))) => {
-                        self.closed = true;
-                        let _ = self.session.clone().close(reason).await;
+                        self.farewell(reason).await;
                     }
                     message => return message,
                 },
@@ -185,11 +185,15 @@ impl OpenSocket {
         self.life.renew(token).await
     }
 
-    /// Whoever does not take it within a second is cut off.
     async fn close(&mut self, ended: Ended) {
+        let description = Some(ended.reason().to_owned());
+        self.farewell(Some(CloseReason { code: CloseCode::Policy, description })).await;
+    }
+
+    /// Whoever does not take it within a second does without.
+    async fn farewell(&mut self, reason: Option<CloseReason>) {
         self.closed = true;
-        let reason = CloseReason { code: CloseCode::Policy, description: Some(ended.reason().to_owned()) };
-        let farewell = self.session.clone().close(Some(reason));
+        let farewell = self.session.clone().close(reason);
         let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
     }
 }

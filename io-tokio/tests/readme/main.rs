@@ -5,6 +5,9 @@
 mod bearer;
 #[expect(dead_code, reason = "README shows a whole program; it is not started here")]
 mod login;
+#[cfg(feature = "ws")]
+#[expect(dead_code, reason = "README shows a handler; it is not called here")]
+mod socket;
 
 const README: &str = include_str!("../../../README.md");
 
@@ -16,6 +19,12 @@ fn a_login_takes_at_most_12_lines() {
 #[test]
 fn a_bearer_route_takes_at_most_8_lines() {
     assert_shown(include_str!("bearer.rs"), 8);
+}
+
+#[cfg(feature = "ws")]
+#[test]
+fn a_websocket_takes_at_most_14_lines() {
+    assert_shown(include_str!("socket.rs"), 14);
 }
 
 fn assert_shown(example: &str, most_lines: usize) {
