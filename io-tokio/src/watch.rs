@@ -90,12 +90,13 @@ impl Life {
         }
     }
 
-    /// Waits until the socket has to be closed.
+    /// Waits until the socket has to be closed. What else there is to hear stays for [`notice`](Self::notice).
     pub async fn ended(&self) -> Ended {
         loop {
-            if let Notice::Ended(why) = self.notice().await {
+            if let Some(Notice::Ended(why)) = *self.bell.notice() {
                 return why;
             }
+            self.bell.rung.notified().await;
         }
     }
 
@@ -138,14 +139,18 @@ impl Drop for Seat {
 
 impl Tell for Bell {
     fn tell(&self, notice: Notice) {
-        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+        *self.notice() = Some(notice);
         self.rung.notify_one();
     }
 }
 
 impl Bell {
+    fn notice(&self) -> MutexGuard<'_, Option<Notice>> {
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn heard(&self) -> Option<Notice> {
-        let mut notice = self.notice.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notice = self.notice();
         notice.take_if(|notice| *notice == Notice::Expiring).or(*notice)
     }
 }
@@ -178,4 +183,53 @@ fn next(watch: &Arc<Watch>) -> Option<oidc_core::time::UnixTime> {
     let next = state.sockets.next(now());
     state.attended = next.is_some();
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oidc_core::Config;
+
+    /// A life that nobody but the test rings.
+    fn life() -> Life {
+        let mut provider = oidc_dev_provider::DevProvider::new("https://op.example");
+        let request = oidc_dev_provider::AccessTokenRequest::default();
+        let token = provider.access_token(request, now().as_secs());
+        let config = Config::resource_server("https://op.example", "demo-client");
+        let oidc = crate::Builder::new(config.static_keys(&provider.jwks().to_string())).build().unwrap();
+        let presented = Some((&Secret::new(token), oidc_core::guard::Source::Message));
+        let (method, headers) = (http::Method::GET, http::HeaderMap::new());
+        let incoming =
+            oidc_core::Incoming { method: &method, target: "/", headers: &headers, body: None, presented };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let admitted = runtime.block_on(oidc.admit_socket(incoming, None));
+        let oidc_core::Verdict::Allow { identity: Some(identity), .. } = admitted else {
+            panic!("it is good")
+        };
+        oidc.watch.state().attended = true;
+        oidc.watch(identity)
+    }
+
+    #[test]
+    fn who_waits_for_the_end_leaves_the_warning_to_others() {
+        use std::future::Future as _;
+        use std::pin::pin;
+        use std::task::{Context, Poll, Waker};
+
+        let life = life();
+        let context = &mut Context::from_waker(Waker::noop());
+        {
+            let mut ended = pin!(life.ended());
+            assert_eq!(ended.as_mut().poll(context), Poll::Pending);
+            life.bell.tell(Notice::Expiring);
+            assert_eq!(ended.as_mut().poll(context), Poll::Pending);
+        }
+        assert_eq!(pin!(life.notice()).poll(context), Poll::Ready(Notice::Expiring));
+        assert_eq!(pin!(life.notice()).poll(context), Poll::Pending, "once");
+        life.bell.tell(Notice::Ended(Ended::Expired));
+        for _ in 0..2 {
+            assert_eq!(pin!(life.ended()).poll(context), Poll::Ready(Ended::Expired));
+            assert_eq!(pin!(life.notice()).poll(context), Poll::Ready(Notice::Ended(Ended::Expired)));
+        }
+    }
 }
