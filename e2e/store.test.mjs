@@ -8,6 +8,7 @@ import { arriveAt, openBrowser, ourCookies, provider, seesClaims } from "./lib/b
 import { freeUrl, startServer } from "./lib/examples.mjs";
 import { SECRET, clientId, startProvider } from "./lib/provider.mjs";
 import { startBalancer, startRedis } from "./lib/servers.mjs";
+import { openWebsocket } from "./lib/websocket.mjs";
 
 const OUTAGE = 10_000;
 
@@ -54,6 +55,21 @@ for (const example of ["axum", "rouille"]) {
     await world.page.waitForURL(`${world.idp.issuer}/session/end/success*`);
     assert.deepEqual(world.idp.errors, [], "it was told");
     await refusedByBoth(world, kept);
+  });
+
+  test(`w08_ ${example}: a sign-out at one instance closes the sockets of both within a second`, { timeout: 90_000 }, async (t) => {
+    const world = await stage(t, example, "sockets");
+    await signIn(world, "a");
+    const cookie = (await world.context.cookies(world.url)).map(({ name, value }) => `${name}=${value}`).join("; ");
+    const headers = { cookie, origin: world.url };
+    const sockets = await Promise.all(world.websockets.map((url) => openWebsocket(url, headers)));
+    // At one of both, before the provider is asked.
+    const out = await fetch(`${world.url}/logout`, { method: "POST", headers, redirect: "manual" });
+    const begun = Date.now();
+    assert.equal(out.status, 303);
+    const farewells = await Promise.all(sockets.map(({ closed }) => closed));
+    assert.deepEqual(farewells, Array(2).fill({ close: true, code: 1008, reason: "signed_out" }));
+    assert.ok(Date.now() - begun < 1000, `${Date.now() - begun} ms`);
   });
 
   const outages = {
@@ -144,15 +160,17 @@ async function stage(t, example, act) {
     OIDC_SESSION_STORE: redis.url,
   };
   const instances = {};
+  const websockets = [];
   for (const name of ["a", "b"]) {
     const app = await startServer(example, { url: await freeUrl(), log: `${example}-store-${act}-${name}`, env });
     t.after(() => app.stop());
     instances[name] = app.url;
+    websockets.push(/^websockets at (\S+)$/m.exec(app.output.text)?.[1] ?? `${app.url}/ws`);
   }
   const balancer = await startBalancer({ url, instances });
   t.after(() => balancer.stop());
   const { page, context, close } = await openBrowser();
   t.after(close);
   const at = (instance) => context.setExtraHTTPHeaders(named(instance));
-  return { url, idp, redis, page, context, at };
+  return { url, idp, redis, page, context, at, websockets };
 }

@@ -13,6 +13,8 @@
 //! })
 //! # }
 //! ```
+//!
+//! A server that has threads and limits of its own hands each connection to [`Oidc::accept_websocket`](crate::Oidc::accept_websocket).
 
 #![expect(clippy::result_large_err, reason = "a refusal is of tungstenite's type")]
 
@@ -72,7 +74,7 @@ impl Oidc {
             let place = waiting.enter(&stream);
             let (oidc, handler, waiting) = (self.clone(), Arc::clone(&handler), Arc::clone(&waiting));
             let serve = move || {
-                let opened = oidc.open(stream);
+                let opened = oidc.accept_websocket(stream);
                 waiting.leave(place);
                 if let Some(socket) = opened {
                     handler(socket);
@@ -84,8 +86,11 @@ impl Oidc {
         }
     }
 
-    /// The handshake. Whoever is refused has been told.
-    fn open(&self, stream: TcpStream) -> Option<OpenSocket> {
+    /// The handshake on a connection that a server of one's own has accepted, within ten seconds: for those who may open
+    /// websockets (see [`Guard::admit_socket`](oidc_core::Guard::admit_socket)). `None`: whoever is refused has been told, as
+    /// HTTP does.
+    #[must_use]
+    pub fn accept_websocket(&self, stream: TcpStream) -> Option<OpenSocket> {
         let mut admitted = None;
         let timed = Timed::until(stream, Instant::now() + HANDSHAKE);
         let handshake = |request: &Request, response: Response| {

@@ -51,6 +51,12 @@
 //! subject: whoever learns the name of somebody else's connection gains nothing. A token in the `auth` payload is sent once; the
 //! name is then what a client holds.
 //!
+//! # Servers of any other kind
+//!
+//! Whatever has a handshake in HTTP asks [`Guard::admit_socket`](crate::Guard::admit_socket), and then watches: in async servers by
+//! `Oidc::watch` (feature `sockets`), whose `Life` says when to warn and when to close; beside a blocking listener by
+//! `Oidc::accept_websocket`; without either driver by [`Sockets`](crate::sockets::Sockets) itself.
+//!
 //! # What you choose
 //!
 //! How much a client may send, and how large, is the web server's to bound: this layer keeps no queue. HTTP/2 opens a websocket
