@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { io } from "socket.io-client";
 import { freeUrl, startServer } from "./lib/examples.mjs";
 import { signInByHttp } from "./lib/http.mjs";
@@ -142,9 +143,27 @@ test("w14_ each poll of a connection is of the session that opened it", { timeou
   assert.equal((await ask(socket, "whoami")).sub, "ada", "it goes on");
 });
 
+test("w07_ who reads nothing is not heard after the end either, and disconnected as soon as may be", { timeout: 30_000 }, async () => {
+  const { sid } = await open();
+  const say = async (packet) => (await fetch(at(sid), { method: "POST", body: packet })).status;
+  const token = issue({ seconds: 3 });
+  assert.equal(await say(`40${JSON.stringify({ token })}`), 200);
+  assert.match(await (await fetch(at(sid))).text(), /(^|\x1e)40/);
+  // More answers than are kept for it.
+  for (let number = 0; number < 150; number += 1) await say(`42["echo",${number}]`);
+  await sleep(claimsOf(token).exp * 1000 + 1000 - Date.now());
+  await say('42["echo","late"]');
+  let heard = "";
+  while (!/(^|\x1e)41/.test(heard)) {
+    const answer = await fetch(at(sid));
+    assert.equal(answer.status, 200, heard);
+    heard += `\x1e${await answer.text()}`;
+  }
+  assert.match(heard, /echo/);
+  assert.doesNotMatch(heard, /late/);
+});
+
 test("w10_ who reaches no namespace is not heard, and cut off after five seconds", { timeout: 30_000 }, async () => {
-  const open = async () => JSON.parse((await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text()).slice(1));
-  const at = (sid) => `${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
   const silent = await open();
   const begun = Date.now();
   while ((await fetch(at(silent.sid))).status === 200);
@@ -175,6 +194,10 @@ test("a page's Socket.IO works by cookie, and another origin's page is refused",
     assert.ok(refused, transports.join());
   }
 });
+
+/// A connection by polls alone, without a client's library.
+const open = async () => JSON.parse((await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text()).slice(1));
+const at = (sid) => `${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
 
 async function fromPage(page, url, transports) {
   await page.addScriptTag({ path: CLIENT_SCRIPT });

@@ -48,8 +48,9 @@ async fn whoami(me: Identity, ack: AckSender) {
     ack.send(&me.0).ok();
 }
 
-/// Says back what it is told, as an event and to whoever waits for an answer.
-async fn echo(socket: SocketRef, TryData(said): TryData<Value>, ack: AckSender) {
+/// Says back what it is told, as an event and to whoever waits for an answer. Who takes an `Identity` is never called for
+/// somebody who may no longer be there.
+async fn echo(_: Identity, socket: SocketRef, TryData(said): TryData<Value>, ack: AckSender) {
     let Ok(said) = said else { return };
     socket.emit("echo", &said).ok();
     ack.send(&said).ok();

@@ -28,10 +28,14 @@
 //! The guard speaks three events. `expiring` comes before the end, with `exp`, its time; the client may then send `reauth`
 //! with a fresh token (a string, or `{ token }`), which is acknowledged by `{ ok, exp }` or `{ ok, code }`. `ended` comes with
 //! its `code` just before the guard disconnects.
+//!
+//! A handler that takes an [`Identity`] is never called after the end. One that does not may be, for as long as a client that
+//! reads nothing leaves socketioxide no room to disconnect it: until the next ping, 25 seconds at most.
 
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task;
 use std::time::Duration;
@@ -60,6 +64,9 @@ use crate::{Oidc, Running};
 const CONNECT: Duration = Duration::from_secs(5);
 /// The most that it may send at a time, in bytes.
 const PAYLOAD: u64 = 16 << 10;
+/// How often, and after how long, to disconnect again what could not be disconnected.
+const TRIES: u32 = 600;
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Who is at the other end of a socket: for handlers of namespaces behind a [`SocketIoGuard`].
 #[derive(Debug, Clone)]
@@ -106,7 +113,7 @@ impl<A: Adapter> ConnectMiddleware<A, Middleware> for SocketIoGuard {
     ) -> Result<(), Box<dyn Display + Send>> {
         let identity = self.admit(&socket, auth).await.map_err(|code| Box::new(code) as Box<_>)?;
         let farewell = Farewell(Arc::downgrade(&socket));
-        let seat = Arc::new(self.oidc.seat(identity, Arc::new(farewell)));
+        let seat = self.oidc.seat(identity, Arc::new(farewell));
         socket.extensions.insert(self.members.enter(socket.id.to_string(), seat));
         socket.on("reauth", reauth::<A>);
         Ok(())
@@ -172,17 +179,36 @@ struct Farewell<A: Adapter>(Weak<Socket<A>>);
 
 impl<A: Adapter> Tell for Farewell<A> {
     fn tell(&self, notice: Notice) {
-        let Some(socket) = self.0.upgrade() else { return };
         // Whoever is gone need not be told.
-        match notice {
-            Notice::Ended(why) => {
-                let _ = socket.emit("ended", &json!({ "code": why.reason() }));
-                let _ = socket.disconnect();
+        let Some(socket) = self.0.upgrade() else { return };
+        if let Notice::Ended(why) = notice {
+            let _ = socket.emit("ended", &json!({ "code": why.reason() }));
+            if !self.disconnect() {
+                tokio::spawn(Self(Weak::clone(&self.0)).insist());
             }
-            _ => {
-                let end = socket.extensions.get::<Arc<Member>>().map(|member| member.seat.identity());
-                let end = end.map(|identity| identity.expires_at().as_secs());
-                let _ = socket.emit("expiring", &json!({ "exp": end }));
+        } else if let Some(member) = socket.extensions.get::<Arc<Member>>() {
+            let end = member.seat.identity().expires_at();
+            let _ = socket.emit("expiring", &json!({ "exp": end.as_secs() }));
+        }
+    }
+}
+
+impl<A: Adapter> Farewell<A> {
+    /// Whether nothing is left to do. A socket on its way into a namespace is not there yet, and to one that reads nothing the
+    /// farewell cannot be sent.
+    fn disconnect(&self) -> bool {
+        let Some(socket) = self.0.upgrade() else { return true };
+        if let Some(member) = socket.extensions.get::<Arc<Member>>() {
+            member.ended.store(true, Ordering::Relaxed);
+        }
+        socket.connected() && socket.disconnect().is_ok()
+    }
+
+    async fn insist(self) {
+        for _ in 0..TRIES {
+            tokio::time::sleep(AGAIN).await;
+            if self.disconnect() {
+                return;
             }
         }
     }
@@ -190,28 +216,30 @@ impl<A: Adapter> Tell for Farewell<A> {
 
 /// Who is where, by the name of the connection: one may have reached several namespaces.
 #[derive(Default)]
-struct Members(Mutex<HashMap<String, Vec<Weak<Seat>>>>);
+struct Members(Mutex<HashMap<String, Vec<Weak<Member>>>>);
 
 /// Somebody in a namespace, until they leave it.
 struct Member {
-    seat: Arc<Seat>,
+    seat: Seat,
+    /// They are to leave it, if they have not.
+    ended: AtomicBool,
     connection: String,
     members: Arc<Members>,
 }
 
 impl Members {
-    fn enter(self: &Arc<Self>, connection: String, seat: Arc<Seat>) -> Arc<Member> {
-        self.lock().entry(connection.clone()).or_default().push(Arc::downgrade(&seat));
-        Arc::new(Member { seat, connection, members: Arc::clone(self) })
+    fn enter(self: &Arc<Self>, connection: String, seat: Seat) -> Arc<Member> {
+        let (name, members, ended) = (connection.clone(), Arc::clone(self), AtomicBool::new(false));
+        let member = Arc::new(Member { seat, ended, connection, members });
+        self.lock().entry(name).or_default().push(Arc::downgrade(&member));
+        member
     }
 
-    fn of(&self, connection: &str) -> Vec<oidc_core::Identity> {
-        let members = self.lock();
-        let seats = members.get(connection).into_iter().flatten().filter_map(Weak::upgrade);
-        seats.map(|seat| seat.identity()).collect()
+    fn of(&self, connection: &str) -> Vec<Arc<Member>> {
+        self.lock().get(connection).into_iter().flatten().filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Weak<Seat>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Weak<Member>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -219,9 +247,9 @@ impl Members {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut members = self.members.lock();
-        let Some(seats) = members.get_mut(&self.connection) else { return };
-        seats.retain(|seat| !std::ptr::eq(seat.as_ptr(), Arc::as_ptr(&self.seat)));
-        if seats.is_empty() {
+        let Some(there) = members.get_mut(&self.connection) else { return };
+        there.retain(|member| member.strong_count() > 0);
+        if there.is_empty() {
             members.remove(&self.connection);
         }
     }
@@ -269,8 +297,8 @@ where
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let mut more = Vec::new();
-            for identity in there {
-                match oidc.admit_again(&identity, Incoming::of(&head)).await {
+            for member in there {
+                match oidc.admit_again(&member.seat.identity(), Incoming::of(&head)).await {
                     Verdict::Allow { headers, .. } => more = headers,
                     reply => return Ok(reply.into_response().map(R::from)),
                 }
@@ -295,50 +323,60 @@ impl Deref for Identity {
     }
 }
 
-/// The namespace is not behind a [`SocketIoGuard`], so that nobody reaches its handler.
-#[derive(Debug)]
-pub struct Unprotected;
+/// Nobody is there: the handler is not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Nobody {
+    /// The namespace is not behind a [`SocketIoGuard`].
+    Unprotected,
+    /// Whoever was there is no more.
+    Ended,
+}
 
-impl Display for Unprotected {
+impl Display for Nobody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this namespace is not behind `oidc.socketio()`")
+        f.write_str(match self {
+            Self::Unprotected => "this namespace is not behind `oidc.socketio()`",
+            Self::Ended => "whoever was there is no more",
+        })
     }
 }
 
-impl std::error::Error for Unprotected {}
+impl std::error::Error for Nobody {}
 
-fn identity_of<A: Adapter>(socket: &Socket<A>) -> Result<Identity, Unprotected> {
-    let member = socket.extensions.get::<Arc<Member>>();
-    member.map(|member| Identity(member.seat.identity())).ok_or_else(|| {
-        tracing::error!(namespace = socket.ns(), "this namespace is not behind `oidc.socketio()`");
-        Unprotected
-    })
+fn identity_of<A: Adapter>(socket: &Socket<A>) -> Result<Identity, Nobody> {
+    match socket.extensions.get::<Arc<Member>>() {
+        Some(member) if member.ended.load(Ordering::Relaxed) => Err(Nobody::Ended),
+        Some(member) => Ok(Identity(member.seat.identity())),
+        None => {
+            tracing::error!(namespace = socket.ns(), "this namespace is not behind `oidc.socketio()`");
+            Err(Nobody::Unprotected)
+        }
+    }
 }
 
 impl<A: Adapter> FromConnectParts<A> for Identity {
-    type Error = Unprotected;
+    type Error = Nobody;
 
-    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Unprotected> {
+    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, Nobody> {
         identity_of(socket)
     }
 }
 
 impl<A: Adapter> FromMessageParts<A> for Identity {
-    type Error = Unprotected;
+    type Error = Nobody;
 
-    fn from_message_parts(
-        socket: &Arc<Socket<A>>,
-        _: &mut Value,
-        _: &Option<i64>,
-    ) -> Result<Self, Unprotected> {
+    fn from_message_parts(socket: &Arc<Socket<A>>, _: &mut Value, _: &Option<i64>) -> Result<Self, Nobody> {
         identity_of(socket)
     }
 }
 
+/// Who it was.
 impl<A: Adapter> FromDisconnectParts<A> for Identity {
-    type Error = Unprotected;
+    type Error = Nobody;
 
-    fn from_disconnect_parts(socket: &Arc<Socket<A>>, _: DisconnectReason) -> Result<Self, Unprotected> {
-        identity_of(socket)
+    fn from_disconnect_parts(socket: &Arc<Socket<A>>, _: DisconnectReason) -> Result<Self, Nobody> {
+        let member = socket.extensions.get::<Arc<Member>>();
+        member.map(|member| Self(member.seat.identity())).ok_or(Nobody::Unprotected)
     }
 }
