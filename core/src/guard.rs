@@ -132,8 +132,6 @@ pub enum Verdict {
         headers: Vec<(HeaderName, HeaderValue)>,
         /// The body.
         body: Vec<u8>,
-        /// Why, if it is a refusal: the code of an [`Error`].
-        code: Option<&'static str>,
     },
 }
 
@@ -426,7 +424,7 @@ impl Verdict {
     #[must_use]
     pub fn into_response(self) -> Response<Vec<u8>> {
         let (status, headers, body) = match self {
-            Self::Reply { status, headers, body, .. } => (status, headers, body),
+            Self::Reply { status, headers, body } => (status, headers, body),
             Self::Allow { headers, .. } => (StatusCode::NO_CONTENT, headers, Vec::new()),
         };
         let mut response = Response::new(body);

@@ -1189,7 +1189,7 @@ fn incoming<'a>(method: &'a Method, target: &'a str, headers: &'a HeaderMap) -> 
 fn answer_of(verdict: Verdict) -> Option<Answer> {
     match verdict {
         Verdict::Allow { .. } => None,
-        Verdict::Reply { status, headers, body, .. } => Some(Answer {
+        Verdict::Reply { status, headers, body } => Some(Answer {
             status: Some(status),
             identity: None,
             headers,

@@ -11,7 +11,7 @@ use oidc_core::guard::Source;
 use oidc_core::sockets::{Ended, Notice, Sockets};
 use oidc_core::time::UnixTime;
 use oidc_core::token::AccessToken;
-use oidc_core::{Guard, Identity, Incoming, Secret, Verdict};
+use oidc_core::{Guard, Identity, Incoming, Secret, Step, Verdict};
 use oidc_dev_provider::AccessTokenRequest;
 use support::{Ask, Browser, ORIGIN, World, config};
 
@@ -36,16 +36,18 @@ fn present(
     let guard = world.guard.clone();
     match world.run(|now| guard.admit_socket(incoming, None, now)) {
         Verdict::Allow { identity, .. } => Ok(identity.expect("a socket has an identity")),
-        reply @ Verdict::Reply { .. } => {
-            let response = reply.into_response();
-            assert!(response.headers().get("location").is_none(), "nobody is redirected");
-            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-            Err((response.status().as_u16(), body["error"].as_str().unwrap().to_owned()))
-        }
+        reply @ Verdict::Reply { .. } => Err(error_of(reply)),
     }
 }
 
-fn refused(status: u16, code: &str) -> Result<&'static str, (u16, String)> {
+fn error_of(reply: Verdict) -> (u16, String) {
+    let response = reply.into_response();
+    assert!(response.headers().get("location").is_none(), "nobody is redirected");
+    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    (response.status().as_u16(), body["error"].as_str().unwrap().to_owned())
+}
+
+fn refused<T>(status: u16, code: &str) -> Result<T, (u16, String)> {
     Err((status, code.to_owned()))
 }
 
@@ -141,7 +143,7 @@ fn w03_without_an_origin_a_session_counts_if_the_browser_says_whose_page_it_is()
 }
 
 /// Which of these later requests may go on with what somebody has opened.
-fn again(world: &mut World, opened: &Identity, headers: &[(&str, &str)]) -> Result<(), (u16, &'static str)> {
+fn again(world: &mut World, opened: &Identity, headers: &[(&str, &str)]) -> Result<(), (u16, String)> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(http::HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
@@ -151,8 +153,38 @@ fn again(world: &mut World, opened: &Identity, headers: &[(&str, &str)]) -> Resu
     let guard = world.guard.clone();
     match world.run(|now| guard.admit_again(opened, incoming, now)) {
         Verdict::Allow { .. } => Ok(()),
-        Verdict::Reply { status, code, .. } => Err((status.as_u16(), code.unwrap())),
+        reply @ Verdict::Reply { .. } => Err(error_of(reply)),
     }
+}
+
+fn asking(headers: &HeaderMap) -> Incoming<'_> {
+    Incoming { method: &Method::GET, target: "/", headers, body: None, presented: None }
+}
+
+/// Nobody could take the fresh cookies: a refresh token that is used up would be lost with them.
+#[test]
+fn a_session_that_comes_by_a_message_is_taken_as_it_is() {
+    let mut world = World::with(config().scopes("openid offline_access"));
+    let (_, cookies) = signed_in(&mut world);
+    let guard = world.guard.clone();
+    let headers = HeaderMap::from_iter([
+        (http::header::COOKIE, HeaderValue::try_from(cookies).unwrap()),
+        (http::header::ORIGIN, HeaderValue::from_static(ORIGIN)),
+    ]);
+    world.pass(3_590);
+    let asked = guard.admit_socket(asking(&headers), None, world.now);
+    assert!(matches!(asked, Step::Fetch(..)), "a request of its own has its tokens refreshed");
+    let asked = guard.admit_message(asking(&headers), None, world.now);
+    assert!(matches!(asked, Step::Done(Ok(identity)) if identity.sub() == "ada"));
+    let foreign = HeaderMap::from_iter([(http::header::COOKIE, headers["cookie"].clone())]);
+    for (headers, code) in [(foreign, "origin_mismatch"), (HeaderMap::new(), "no_credentials")] {
+        let asked = guard.admit_message(asking(&headers), None, world.now);
+        assert!(matches!(asked, Step::Done(Err(error)) if error.code() == code), "{code}");
+    }
+    let token = Secret::new(token_of(&mut world, "alan", 60));
+    let by_token = Incoming { presented: Some((&token, Source::Message)), ..asking(&headers) };
+    let identity = world.run(|now| guard.admit_message(by_token, None, now)).unwrap();
+    assert_eq!((identity.sub(), identity.source()), ("alan", Source::Message), "a token wins");
 }
 
 #[test]
@@ -166,16 +198,16 @@ fn w14_each_request_of_a_connection_is_of_the_same_session() {
     assert_eq!(again(&mut world, &opened, &with(mine)), Ok(()));
     assert_eq!(
         again(&mut world, &opened, &with(others)),
-        Err((403, "subject_mismatch")),
+        refused(403, "subject_mismatch"),
         "the same person's other one"
     );
-    assert_eq!(again(&mut world, &opened, &[]), Err((401, "no_credentials")));
-    assert_eq!(again(&mut world, &opened, &[("cookie", mine)]), Err((403, "origin_mismatch")));
+    assert_eq!(again(&mut world, &opened, &[]), refused(401, "no_credentials"));
+    assert_eq!(again(&mut world, &opened, &[("cookie", mine)]), refused(403, "origin_mismatch"));
     let bearer = format!("Bearer {}", token_of(&mut world, "ada", 60));
-    assert_eq!(again(&mut world, &opened, &[("authorization", &bearer)]), Err((403, "subject_mismatch")));
+    assert_eq!(again(&mut world, &opened, &[("authorization", &bearer)]), refused(403, "subject_mismatch"));
     let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
     assert_eq!(browser.ask(&mut world, out).status(), 303);
-    assert_eq!(again(&mut world, &opened, &with(mine)), Err((401, "no_credentials")));
+    assert_eq!(again(&mut world, &opened, &with(mine)), refused(401, "no_credentials"));
 }
 
 #[test]
@@ -186,8 +218,8 @@ fn w14_each_request_of_a_connection_is_by_a_token_of_the_same_subject() {
     let opened = open(&mut world, "/", &[("authorization", &mine)]).unwrap();
     for (headers, verdict) in [
         (vec![("authorization", bearer(&mut world, "ada"))], Ok(())),
-        (vec![("authorization", bearer(&mut world, "alan"))], Err((403, "subject_mismatch"))),
-        (vec![], Err((401, "no_credentials"))),
+        (vec![("authorization", bearer(&mut world, "alan"))], refused(403, "subject_mismatch")),
+        (vec![], refused(401, "no_credentials")),
     ] {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(again(&mut world, &opened, &headers), verdict, "{headers:?}");

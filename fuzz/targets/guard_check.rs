@@ -98,7 +98,7 @@ impl Trial {
                 check_cookies(&headers);
                 self.admitted(&request, identity.as_ref())
             }
-            Verdict::Reply { status, headers, body, .. } => {
+            Verdict::Reply { status, headers, body } => {
                 if status == StatusCode::OK && request.path() == "/backchannel-logout" {
                     assert!(request.shows(&self.logout_token), "nobody has said that anything ends");
                 }

@@ -86,6 +86,18 @@ impl Oidc {
         self.run(|now| self.guard.admit_socket(incoming, admitted, now))
     }
 
+    /// See [`Guard::admit_message`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn admit_message(
+        &self,
+        incoming: Incoming<'_>,
+        admitted: Option<&Identity>,
+    ) -> Result<Identity, Error> {
+        self.run(|now| self.guard.admit_message(incoming, admitted, now))
+    }
+
     /// See [`Guard::admit_again`].
     pub fn admit_again(&self, opened: &Identity, incoming: Incoming<'_>) -> Verdict {
         self.run(|now| self.guard.admit_again(opened, incoming, now))

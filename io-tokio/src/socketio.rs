@@ -138,10 +138,8 @@ impl SocketIoGuard {
         let visitor = head.extensions.get::<Visitor>();
         let incoming = visitor.map_or_else(|| Incoming::of(head), |visitor| visitor.incoming(head));
         let before = visitor.and_then(|visitor| visitor.identity.as_ref());
-        match self.oidc.admit_socket(Incoming { presented, ..incoming }, before).await {
-            Verdict::Allow { identity, .. } => identity.ok_or("no_credentials"),
-            Verdict::Reply { code, .. } => Err(code.unwrap_or("refused")),
-        }
+        let admitted = self.oidc.admit_message(Incoming { presented, ..incoming }, before).await;
+        admitted.map_err(|error| error.code())
     }
 }
 

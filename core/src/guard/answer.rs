@@ -19,7 +19,6 @@ pub(super) struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
-    code: Option<&'static str>,
 }
 
 /// For whom an answer is.
@@ -43,7 +42,7 @@ impl Answer {
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         ];
-        Self { status, headers, body: body.into_bytes(), code: None }
+        Self { status, headers, body: body.into_bytes() }
     }
 
     /// Done, and nothing to say.
@@ -109,7 +108,7 @@ impl Answer {
             Error::Request(RequestError::Method(allowed)) => Some(HeaderValue::from_static(allowed)),
             _ => None,
         };
-        Self { code: Some(error.code()), ..answer }
+        answer
             .optional(WWW_AUTHENTICATE, bearer::challenge(error).filter(|_| error.status() != 503))
             .optional(RETRY_AFTER, retry)
             .optional(ALLOW, allow)
@@ -142,7 +141,7 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 /// The one place where refusals reach the log: by their code, without anything secret.
-fn log(error: &Error) {
+pub(super) fn log(error: &Error) {
     #[cfg(feature = "metrics")]
     metrics::counter!("oidc_refusals_total", "code" => error.code()).increment(1);
     if error.status().is_server_error() {
@@ -164,7 +163,6 @@ pub(super) fn with_cookies(cookies: Vec<HeaderValue>) -> Vec<(HeaderName, Header
 
 impl From<Answer> for Verdict {
     fn from(answer: Answer) -> Self {
-        let Answer { status, headers, body, code } = answer;
-        Self::Reply { status, headers, body, code }
+        Self::Reply { status: answer.status, headers: answer.headers, body: answer.body }
     }
 }

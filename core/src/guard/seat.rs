@@ -290,13 +290,15 @@ impl Seated {
         }
     }
 
-    fn admitted(self) -> Verdict {
-        let claims = self.session.claims().clone();
-        let expires_at = self.expires_at;
+    fn admitted(mut self) -> Verdict {
+        let headers = answer::with_cookies(std::mem::take(&mut self.cookies));
+        Verdict::Allow { identity: Some(self.into_identity()), headers }
+    }
+
+    pub(super) fn into_identity(self) -> Identity {
+        let (claims, source, expires_at) = (self.session.claims().clone(), Source::Session, self.expires_at);
         let session = Some(Arc::new(self.session));
-        let identity =
-            Some(Identity { claims, source: Source::Session, expires_at, session, ends_with_key: false });
-        Verdict::Allow { identity, headers: answer::with_cookies(self.cookies) }
+        Identity { claims, source, expires_at, session, ends_with_key: false }
     }
 }
 

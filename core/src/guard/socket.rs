@@ -7,8 +7,8 @@ use http::HeaderValue;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use url::form_urlencoded;
 
-use super::answer::{Answer, Shape};
-use super::seat::Absent;
+use super::answer::{self, Answer, Shape};
+use super::seat::{Absent, Seated, Visit};
 use super::{Guard, Identity, Incoming, Source, Verdict};
 use crate::error::{Error, RequestError};
 use crate::secret::Secret;
@@ -60,6 +60,39 @@ impl Guard {
             Err(error) => error,
         };
         Step::Done(Answer::refusal(&incoming, &refused.into()).into())
+    }
+
+    /// Decides about whoever comes by a message on a connection that is open already, as those who join a namespace of
+    /// Socket.IO's: `incoming` is the request that opened it, with the message's token, if it has one, in
+    /// [`presented`](Incoming::presented).
+    ///
+    /// The rules are those of [`admit_socket`](Self::admit_socket). A session is taken as it is: there is no answer left that
+    /// could carry a fresh cookie.
+    ///
+    /// Its output is an [`Error`] whose code is for the other side.
+    pub fn admit_message(
+        &self,
+        incoming: Incoming<'_>,
+        admitted: Option<&Identity>,
+        now: UnixTime,
+    ) -> Step<Result<Identity, Error>> {
+        let admitted = admitted.filter(|identity| identity.source() == Source::Header);
+        let identified = match self.socket_token(&incoming) {
+            Ok(Some((_, Source::Header))) if admitted.is_some() => {
+                Step::Done(admitted.cloned().ok_or(nobody()))
+            }
+            Ok(Some((token, source))) => self.identify(&token, source, now),
+            Ok(None) if self.may_use_cookies(&incoming) => self.identify_session(&incoming, now),
+            Ok(None) => Step::Done(Err(RequestError::OriginMismatch.into())),
+            Err(error) => Step::Done(Err(error.into())),
+        };
+        identified.map(now, |identified| identified.inspect_err(answer::log))
+    }
+
+    fn identify_session(&self, incoming: &Incoming<'_>, now: UnixTime) -> Step<Result<Identity, Error>> {
+        let Some(browser) = &self.browser else { return Step::Done(Err(nobody())) };
+        self.found(&Visit::of(browser, incoming), now)
+            .map(now, |found| found?.map(Seated::into_identity).ok_or_else(nobody))
     }
 
     /// Decides about a request that goes on with what an earlier one has opened, such as a poll of Socket.IO's: where headers
@@ -144,6 +177,10 @@ impl Guard {
             none || own
         })
     }
+}
+
+fn nobody() -> Error {
+    RequestError::NoCredentials.into()
 }
 
 fn query_token<'a>(incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, RequestError> {

@@ -298,7 +298,7 @@ impl Answer {
             Verdict::Allow { identity, headers } => {
                 Self { status: None, identity, headers, body: String::new() }
             }
-            Verdict::Reply { status, headers, body, .. } => {
+            Verdict::Reply { status, headers, body } => {
                 Self { status: Some(status), identity: None, headers, body: String::from_utf8(body).unwrap() }
             }
         }
