@@ -148,17 +148,12 @@ test("w07_ who reads nothing is not heard after the end either, and disconnected
   const say = async (packet) => (await fetch(at(sid), { method: "POST", body: packet })).status;
   const token = issue({ seconds: 3 });
   assert.equal(await say(`40${JSON.stringify({ token })}`), 200);
-  assert.match(await (await fetch(at(sid))).text(), /(^|\x1e)40/);
+  await hear(sid, 40);
   // More answers than are kept for it.
   for (let number = 0; number < 150; number += 1) await say(`42["echo",${number}]`);
   await sleep(claimsOf(token).exp * 1000 + 1000 - Date.now());
   await say('42["echo","late"]');
-  let heard = "";
-  while (!/(^|\x1e)41/.test(heard)) {
-    const answer = await fetch(at(sid));
-    assert.equal(answer.status, 200, heard);
-    heard += `\x1e${await answer.text()}`;
-  }
+  const heard = await hear(sid, 41);
   assert.match(heard, /echo/);
   assert.doesNotMatch(heard, /late/);
 });
@@ -198,6 +193,17 @@ test("a page's Socket.IO works by cookie, and another origin's page is refused",
 /// A connection by polls alone, without a client's library.
 const open = async () => JSON.parse((await (await fetch(`${url}/socket.io/?EIO=4&transport=polling`)).text()).slice(1));
 const at = (sid) => `${url}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+
+/// All that polls bring until a packet of this type.
+async function hear(sid, type) {
+  let heard = "";
+  while (!heard.split("\x1e").some((packet) => packet.startsWith(type))) {
+    const answer = await fetch(at(sid));
+    assert.equal(answer.status, 200, heard);
+    heard += `\x1e${await answer.text()}`;
+  }
+  return heard;
+}
 
 async function fromPage(page, url, transports) {
   await page.addScriptTag({ path: CLIENT_SCRIPT });
