@@ -130,13 +130,17 @@ test("w08_ a back-channel logout ends the session's sockets within a second", { 
 test("w14_ each poll of a connection is of the session that opened it", { timeout: 30_000 }, async (t) => {
   const [mine, other] = [(await signInByHttp(url)).cookie(), (await signInByHttp(url)).cookie()];
   const socket = await connect(t, { transports: ["polling"], extraHeaders: { cookie: mine, origin: url } });
-  const say = async (headers) => {
-    const path = `/socket.io/?EIO=4&transport=polling&sid=${socket.io.engine.id}`;
+  const { id } = socket.io.engine;
+  const say = async (headers, name = `sid=${id}`) => {
+    const path = `/socket.io/?EIO=4&transport=polling&${name}`;
     return (await fetch(url + path, { method: "POST", headers, body: '42["echo","heard"]' })).status;
   };
   assert.equal(await say({ cookie: other, origin: url }), 403);
   assert.equal(await say({ authorization: `Bearer ${issue()}` }), 403);
   assert.equal(await say({}), 401);
+  for (const name of [`sid=${id}=`, `sid=${id}=x`, `sid=x&sid=${id}`, `sid=${id}&sid=x`]) {
+    assert.equal(await say({ cookie: other, origin: url }, name), 403, name);
+  }
   assert.equal(await say({ cookie: mine, origin: "http://evil.example" }), 403);
   assert.equal(await say({ cookie: mine, origin: url }), 200);
   assert.deepEqual(await once(socket, "echo"), ["heard"]);

@@ -283,8 +283,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(Seen);
-        let there = connection(request.uri().query()).map(|connection| self.guard.members.of(connection));
-        let there = there.unwrap_or_default();
+        let connections = connections(request.uri().query().unwrap_or_default());
+        let there: Vec<_> = connections.flat_map(|connection| self.guard.members.of(connection)).collect();
         if there.is_empty() {
             return Box::pin(self.inner.call(request));
         }
@@ -308,9 +308,11 @@ where
     }
 }
 
-/// The connection that a request says it goes on with, as engine.io reads it.
-fn connection(query: Option<&str>) -> Option<&str> {
-    query?.split('&').find_map(|parameter| parameter.strip_prefix("sid="))
+/// The connections that a request may say it goes on with, whichever of them socketioxide takes: it reads a name up to the
+/// next `=`.
+fn connections(query: &str) -> impl Iterator<Item = &str> {
+    let names = query.split('&').filter_map(|parameter| parameter.strip_prefix("sid="));
+    names.map(|name| name.split('=').next().unwrap_or_default())
 }
 
 impl Deref for Identity {
