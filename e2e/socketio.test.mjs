@@ -162,6 +162,17 @@ test("w07_ who reads nothing is not heard after the end either, and disconnected
   assert.doesNotMatch(heard, /late/);
 });
 
+test("w09_ nobody takes another's place in a namespace", { timeout: 30_000 }, async () => {
+  const { sid } = await open();
+  const say = (packet) => fetch(at(sid), { method: "POST", body: packet });
+  await say(`40${JSON.stringify({ token: issue() })}`);
+  await hear(sid, 40);
+  await say(`40${JSON.stringify({ token: issue({ sub: "alan" }) })}`);
+  assert.match(await hear(sid, 44), /already_connected/);
+  await say('420["whoami"]');
+  assert.match(await hear(sid, 430), /"sub":"ada"/);
+});
+
 test("w10_ who reaches no namespace is not heard, and cut off after five seconds", { timeout: 30_000 }, async () => {
   const silent = await open();
   const begun = Date.now();

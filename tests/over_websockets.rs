@@ -23,7 +23,11 @@ fn token(world: &World, sub: &str, lifetime: u64) -> String {
 }
 
 /// The open socket and the subprotocol that was chosen, or the status of the refusal.
-fn open(world: &World, path: &str, headers: &[(&str, &str)]) -> Result<(Client, Option<String>), u16> {
+pub(crate) fn open(
+    world: &World,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<(Client, Option<String>), u16> {
     let address = &super::websockets_of(&world.origin);
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     for (name, value) in headers {

@@ -171,7 +171,7 @@ impl Identity {
         self.source
     }
 
-    /// Their session, if that is how they presented themselves: with an access token for calls on their behalf, if
+    /// Their session, if that is how they presented themselves, on a socket also before a token renewed it: with an access token for calls on their behalf, if
     /// [`keep_tokens`](crate::config::ConfigBuilder::keep_tokens) is set.
     #[must_use]
     pub fn session(&self) -> Option<&Session> {

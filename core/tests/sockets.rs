@@ -182,6 +182,17 @@ fn a_session_that_comes_by_a_message_is_taken_as_it_is() {
         assert!(matches!(asked, Step::Done(Err(error)) if error.code() == code), "{code}");
     }
     let token = Secret::new(token_of(&mut world, "alan", 60));
+    // Whom the opening request's own token admitted, it admits only while it lives.
+    let bearer = format!("Bearer {}", token_of(&mut world, "ada", 60));
+    let before = open(&mut world, "/", &[("authorization", &bearer)]).unwrap();
+    let by_header =
+        HeaderMap::from_iter([(http::header::AUTHORIZATION, HeaderValue::try_from(bearer).unwrap())]);
+    let later = world.now.saturating_add(Duration::from_secs(121));
+    for (now, code) in [(world.now, "ok"), (later, "expired")] {
+        let asked = guard.admit_message(asking(&by_header), Some(&before), now);
+        let Step::Done(asked) = asked else { panic!("nothing is to be fetched") };
+        assert_eq!(asked.map_or_else(|error| error.code(), |_| "ok"), code);
+    }
     let by_token = Incoming { presented: Some((&token, Source::Message)), ..asking(&headers) };
     let identity = world.run(|now| guard.admit_message(by_token, None, now)).unwrap();
     assert_eq!((identity.sub(), identity.source()), ("alan", Source::Message), "a token wins");
@@ -496,6 +507,25 @@ fn w08_a_sign_out_ends_the_sockets_of_the_session_within_a_second() {
         ended.sort_unstable_by_key(|(name, _)| *name);
         assert_eq!(ended, [("mine", Ended::SignedOut), ("mine too", Ended::SignedOut)]);
     }
+}
+
+/// A token lets it go on until the token's end, and not beyond the session's.
+#[test]
+fn w08_a_sign_out_ends_a_session_s_socket_also_after_a_token_renewed_it() {
+    let mut world = World::new();
+    let guard = world.guard.clone();
+    let (mut browser, cookies) = signed_in(&mut world);
+    let identity = open(&mut world, "/ws", &[("cookie", &cookies), ("origin", ORIGIN)]).unwrap();
+    let mut sockets = Sockets::default();
+    let id = sockets.enter(identity.clone(), (), world.now);
+    let token = Secret::new(token_of(&mut world, "ada", 3600));
+    let renewed = world.run(|now| guard.renew(&identity, &token, now)).unwrap();
+    assert_eq!(renewed.source(), Source::Message);
+    assert!(sockets.renew(id, renewed, world.now) && sockets.heeds_sign_outs());
+    assert_eq!(sockets.due(&guard, world.now), []);
+    let out = Ask::method(Method::POST, "/logout").header("origin", ORIGIN);
+    assert_eq!(browser.ask(&mut world, out).status(), 303);
+    assert_eq!(ended(&mut sockets, &guard, world.now), [((), Ended::SignedOut)]);
 }
 
 /// Another process is told; this one asks the store.

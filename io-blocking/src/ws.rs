@@ -38,6 +38,9 @@ use crate::watch::{End, Life};
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The most handshakes at once; the oldest gives way.
 const HANDSHAKES: usize = 256;
+/// How many times in a row accepting may fail, with a pause after each, before the listener is given up: a minute.
+const FAILURES: u32 = 600;
+const PAUSE: Duration = Duration::from_millis(100);
 /// The shortest wait for bytes.
 const SHORT: Duration = Duration::from_millis(10);
 /// How long a message may take to be sent.
@@ -64,24 +67,32 @@ impl Oidc {
         handler: impl Fn(OpenSocket) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let (handler, waiting) = (Arc::new(handler), Arc::new(Waiting::default()));
+        let mut failures = 0;
         loop {
             let (stream, _) = match listener.accept() {
                 Ok(accepted) => accepted,
-                // Of the connection, and not of the listener.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                // A connection that broke off, or too many open files: that passes.
+                Err(error) if failures < FAILURES => {
+                    failures += 1;
+                    tracing::warn!(%error, "no connection for a websocket");
+                    thread::sleep(PAUSE);
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
+            failures = 0;
             let place = waiting.enter(&stream);
-            let (oidc, handler, waiting) = (self.clone(), Arc::clone(&handler), Arc::clone(&waiting));
+            let (oidc, handler, there) = (self.clone(), Arc::clone(&handler), Arc::clone(&waiting));
             let serve = move || {
                 let opened = oidc.accept_websocket(stream);
-                waiting.leave(place);
+                there.leave(place);
                 if let Some(socket) = opened {
                     handler(socket);
                 }
             };
             if let Err(error) = thread::Builder::new().spawn(serve) {
                 tracing::warn!(%error, "no thread for a websocket");
+                waiting.leave(place);
             }
         }
     }

@@ -84,8 +84,7 @@ impl OidcMiddleware {
             return judge(request.request(), Some(&body), |incoming| self.oidc.check(incoming)).await;
         }
         // Another middleware may have admitted it.
-        let before = request.extensions_mut().remove::<Visitor>().filter(|before| before.is_of(&self.oidc));
-        let admitted = match before {
+        let admitted = match self.before(request) {
             Some(Visitor { identity, .. }) => Verdict::Allow { identity, headers: Vec::new() },
             None => judge(request.request(), None, |incoming| self.oidc.check(incoming)).await,
         };
@@ -93,6 +92,16 @@ impl OidcMiddleware {
             Some(policy) => self.uphold(admitted, request.request(), policy).await,
             None => admitted,
         }
+    }
+
+    fn before(&self, request: &ServiceRequest) -> Option<Visitor> {
+        request.extensions().get::<Visitor>().filter(|before| before.is_of(&self.oidc)).cloned()
+    }
+
+    /// What those had to meet who are let through here.
+    fn policies(&self, request: &ServiceRequest) -> Vec<Policy> {
+        let before = self.before(request).map(|before| before.policies).unwrap_or_default();
+        before.into_iter().chain(self.policy.clone()).collect()
     }
 
     async fn uphold(&self, admitted: Verdict, request: &HttpRequest, policy: &Policy) -> Verdict {
@@ -134,7 +143,8 @@ where
                 Verdict::Allow { identity, headers } => (identity, headers),
                 reply => return Ok(request.into_response(answer(reply)).map_into_right_body()),
             };
-            let visitor = Visitor { identity, oidc: Arc::clone(&middleware.oidc) };
+            let policies = middleware.policies(&request);
+            let visitor = Visitor { identity, oidc: Arc::clone(&middleware.oidc), policies };
             request.extensions_mut().insert(visitor);
             let answered = inner.call(request).await;
             if let Some(Refused(request)) = refused(&answered) {
@@ -176,6 +186,8 @@ impl FromRequest for Identity {
 struct Visitor {
     identity: Option<oidc_core::Identity>,
     oidc: Arc<Oidc>,
+    /// What they had to meet. Who opens a socket by another token has to meet it, too.
+    policies: Vec<Policy>,
 }
 
 impl Visitor {

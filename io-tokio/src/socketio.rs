@@ -32,7 +32,7 @@
 //! A handler that takes an [`Identity`] is never called after the end. One that does not may be, for as long as a client that
 //! reads nothing leaves socketioxide no room to disconnect it: until the next ping, 25 seconds at most.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,8 +64,7 @@ use crate::{Oidc, Running};
 const CONNECT: Duration = Duration::from_secs(5);
 /// The most that it may send at a time, in bytes.
 const PAYLOAD: u64 = 16 << 10;
-/// How often, and after how long, to disconnect again what could not be disconnected.
-const TRIES: u32 = 600;
+/// After how long to disconnect again what could not be disconnected.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Who is at the other end of a socket: for handlers of namespaces behind a [`SocketIoGuard`].
@@ -91,7 +90,8 @@ pub struct Guarded<S> {
 }
 
 /// socketioxide's settings with narrow bounds for whoever is not known yet: 5 seconds until a namespace is reached, and 16 KiB
-/// for a message, which are also those of whoever is known.
+/// for what a poll brings, which are also those of whoever is known. What a websocket brings has the bounds of socketioxide's own:
+/// up to its version 0.18.3 those of tungstenite, 64 MiB for a message.
 #[must_use]
 pub fn builder() -> SocketIoBuilder {
     SocketIo::builder().connect_timeout(CONNECT).max_payload(PAYLOAD)
@@ -111,10 +111,14 @@ impl<A: Adapter> ConnectMiddleware<A, Middleware> for SocketIoGuard {
         socket: Arc<Socket<A>>,
         auth: &'a Option<Value>,
     ) -> Result<(), Box<dyn Display + Send>> {
-        let identity = self.admit(&socket, auth).await.map_err(|code| Box::new(code) as Box<_>)?;
-        let farewell = Farewell(Arc::downgrade(&socket));
-        let seat = self.oidc.seat(identity, Arc::new(farewell));
-        socket.extensions.insert(self.members.enter(socket.id.to_string(), seat));
+        let refused = |code| Box::new(code) as Box<_>;
+        // Of two at once one is first, and the second would take its place with all that was granted to it.
+        let place = self.members.reserve(socket.id.to_string(), socket.ns().to_owned());
+        let place = place.ok_or("already_connected").map_err(refused)?;
+        let identity = self.admit(&socket, auth).await.map_err(refused)?;
+        let ended = Arc::clone(&place.ended);
+        let seat = self.oidc.seat(identity, Arc::new(Farewell { socket: Arc::downgrade(&socket), ended }));
+        socket.extensions.insert(place.take(seat));
         socket.on("reauth", reauth::<A>);
         Ok(())
     }
@@ -135,11 +139,14 @@ impl SocketIoGuard {
         let Ok(TryData(auth)) = TryData::<Auth>::from_connect_parts(socket, auth);
         let token = auth.map_err(|_| "malformed")?.token.map(Secret::new);
         let presented = token.as_ref().map(|token| (token, Source::Message));
-        let visitor = head.extensions.get::<Visitor>();
+        let visitor = head.extensions.get::<Visitor>().filter(|visitor| visitor.is_of(&self.oidc));
         let incoming = visitor.map_or_else(|| Incoming::of(head), |visitor| visitor.incoming(head));
         let before = visitor.and_then(|visitor| visitor.identity.as_ref());
         let admitted = self.oidc.admit_message(Incoming { presented, ..incoming }, before).await;
-        admitted.map_err(|error| error.code())
+        let identity = admitted.map_err(|error| error.code())?;
+        let policies = visitor.map_or(&[][..], |visitor| &visitor.policies);
+        let met = policies.iter().try_for_each(|policy| self.oidc.permits(&identity, policy));
+        met.map(|()| identity).map_err(|error| error.code())
     }
 }
 
@@ -173,16 +180,22 @@ async fn reauth<A: Adapter>(socket: SocketRef<A>, TryData(fresh): TryData<Fresh>
 }
 
 /// Tells the client, and disconnects it from the namespace.
-struct Farewell<A: Adapter>(Weak<Socket<A>>);
+struct Farewell<A: Adapter> {
+    socket: Weak<Socket<A>>,
+    /// Whoever was there is no more.
+    ended: Arc<AtomicBool>,
+}
 
 impl<A: Adapter> Tell for Farewell<A> {
     fn tell(&self, notice: Notice) {
+        let ended = matches!(notice, Notice::Ended(_));
+        self.ended.fetch_or(ended, Ordering::Relaxed);
         // Whoever is gone need not be told.
-        let Some(socket) = self.0.upgrade() else { return };
+        let Some(socket) = self.socket.upgrade() else { return };
         if let Notice::Ended(why) = notice {
             let _ = socket.emit("ended", &json!({ "code": why.reason() }));
-            if !self.disconnect() {
-                tokio::spawn(Self(Weak::clone(&self.0)).insist());
+            if !disconnected(&self.socket) {
+                tokio::spawn(insist(Weak::clone(&self.socket)));
             }
         } else if let Some(member) = socket.extensions.get::<Arc<Member>>() {
             let end = member.seat.identity().expires_at();
@@ -191,63 +204,76 @@ impl<A: Adapter> Tell for Farewell<A> {
     }
 }
 
-impl<A: Adapter> Farewell<A> {
-    /// Whether nothing is left to do. A socket on its way into a namespace is not there yet, and to one that reads nothing the
-    /// farewell cannot be sent.
-    fn disconnect(&self) -> bool {
-        let Some(socket) = self.0.upgrade() else { return true };
-        if let Some(member) = socket.extensions.get::<Arc<Member>>() {
-            member.ended.store(true, Ordering::Relaxed);
-        }
-        socket.connected() && socket.disconnect().is_ok()
-    }
+/// Whether nothing is left to do. A socket on its way into a namespace is not there yet, and to one that reads nothing the
+/// farewell cannot be sent.
+fn disconnected<A: Adapter>(socket: &Weak<Socket<A>>) -> bool {
+    socket.upgrade().is_none_or(|socket| socket.connected() && socket.disconnect().is_ok())
+}
 
-    async fn insist(self) {
-        for _ in 0..TRIES {
-            tokio::time::sleep(AGAIN).await;
-            if self.disconnect() {
-                return;
-            }
-        }
+/// As long as the socket is there.
+async fn insist<A: Adapter>(socket: Weak<Socket<A>>) {
+    while !disconnected(&socket) {
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
-/// Who is where, by the name of the connection: one may have reached several namespaces.
+/// Who is where, by the name of the connection and of the namespace: one may have reached several.
 #[derive(Default)]
-struct Members(Mutex<HashMap<String, Vec<Weak<Member>>>>);
+struct Members(Mutex<HashMap<String, HashMap<String, Weak<Member>>>>);
+
+/// A place in a namespace, for one who is about to be admitted or is there.
+struct Place {
+    connection: String,
+    namespace: String,
+    ended: Arc<AtomicBool>,
+    members: Arc<Members>,
+}
 
 /// Somebody in a namespace, until they leave it.
 struct Member {
     seat: Seat,
-    /// They are to leave it, if they have not.
-    ended: AtomicBool,
-    connection: String,
-    members: Arc<Members>,
+    place: Place,
 }
 
 impl Members {
-    fn enter(self: &Arc<Self>, connection: String, seat: Seat) -> Arc<Member> {
-        let (name, members, ended) = (connection.clone(), Arc::clone(self), AtomicBool::new(false));
-        let member = Arc::new(Member { seat, ended, connection, members });
-        self.lock().entry(name).or_default().push(Arc::downgrade(&member));
-        member
+    /// `None`: somebody has it.
+    fn reserve(self: &Arc<Self>, connection: String, namespace: String) -> Option<Place> {
+        let mut members = self.lock();
+        let namespaces = members.entry(connection.clone()).or_default();
+        if namespaces.contains_key(&namespace) {
+            return None;
+        }
+        namespaces.insert(namespace.clone(), Weak::new());
+        Some(Place { connection, namespace, ended: Arc::default(), members: Arc::clone(self) })
     }
 
     fn of(&self, connection: &str) -> Vec<Arc<Member>> {
-        self.lock().get(connection).into_iter().flatten().filter_map(Weak::upgrade).collect()
+        let members = self.lock();
+        members.get(connection).into_iter().flat_map(HashMap::values).filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Weak<Member>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, HashMap<String, Weak<Member>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Member {
+impl Place {
+    fn take(self, seat: Seat) -> Arc<Member> {
+        let member = Arc::new(Member { seat, place: self });
+        let Place { connection, namespace, members, .. } = &member.place;
+        if let Some(namespaces) = members.lock().get_mut(connection) {
+            namespaces.insert(namespace.clone(), Arc::downgrade(&member));
+        }
+        member
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         let mut members = self.members.lock();
-        let Some(there) = members.get_mut(&self.connection) else { return };
-        there.retain(|member| member.strong_count() > 0);
-        if there.is_empty() {
+        let Some(namespaces) = members.get_mut(&self.connection) else { return };
+        namespaces.remove(&self.namespace);
+        if namespaces.is_empty() {
             members.remove(&self.connection);
         }
     }
@@ -283,8 +309,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.extensions_mut().insert(Seen);
-        let connections = connections(request.uri().query().unwrap_or_default());
-        let there: Vec<_> = connections.flat_map(|connection| self.guard.members.of(connection)).collect();
+        let connections: BTreeSet<&str> = connections(request.uri().query().unwrap_or_default()).collect();
+        let there = connections.into_iter().flat_map(|connection| self.guard.members.of(connection));
+        let there: Vec<Arc<Member>> = there.collect();
         if there.is_empty() {
             return Box::pin(self.inner.call(request));
         }
@@ -346,7 +373,7 @@ impl std::error::Error for Nobody {}
 
 fn identity_of<A: Adapter>(socket: &Socket<A>) -> Result<Identity, Nobody> {
     match socket.extensions.get::<Arc<Member>>() {
-        Some(member) if member.ended.load(Ordering::Relaxed) => Err(Nobody::Ended),
+        Some(member) if member.place.ended.load(Ordering::Relaxed) => Err(Nobody::Ended),
         Some(member) => Ok(Identity(member.seat.identity())),
         None => {
             tracing::error!(namespace = socket.ns(), "this namespace is not behind `oidc.socketio()`");

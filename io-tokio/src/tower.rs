@@ -39,6 +39,8 @@ pub struct Visitor {
     pub(crate) oidc: Arc<Oidc>,
     /// As it was received: a router inside of another one sees less of it.
     target: Option<PathAndQuery>,
+    /// What they had to meet. Who opens a socket by another token has to meet it, too.
+    pub(crate) policies: Vec<Policy>,
 }
 
 impl Visitor {
@@ -48,7 +50,7 @@ impl Visitor {
         Incoming { target: text(self.target.as_ref()), ..Incoming::of(head) }
     }
 
-    fn is_of(&self, oidc: &Oidc) -> bool {
+    pub(crate) fn is_of(&self, oidc: &Oidc) -> bool {
         std::ptr::eq(self.oidc.client().config(), oidc.client().config())
     }
 }
@@ -107,18 +109,20 @@ where
         }
         // Another layer may have admitted it, and a router cut its target since.
         let before = request.extensions_mut().remove::<Visitor>().filter(|before| before.is_of(&self.oidc));
-        let (admitted, target) = match before {
-            Some(Visitor { identity, target, .. }) => {
-                (Step::Done(Verdict::Allow { identity, headers: Vec::new() }), target)
+        let (admitted, mut seen) = match before {
+            Some(Visitor { identity, target, policies, .. }) => {
+                (Step::Done(Verdict::Allow { identity, headers: Vec::new() }), Seen { target, policies })
             }
             None => {
                 let target = request.uri().path_and_query().cloned();
-                (self.oidc.guard.check(incoming(&request, target.as_ref()), now()), target)
+                let admitted = self.oidc.guard.check(incoming(&request, target.as_ref()), now());
+                (admitted, Seen { target, policies: Vec::new() })
             }
         };
+        seen.policies.extend(self.policy.clone());
         match (admitted, self.policy.clone()) {
             // Most decisions need nothing from outside: neither a future of their own, nor a copy of the service.
-            (Step::Done(verdict), None) => pass_on(verdict, request, target, &self.oidc, &mut self.inner),
+            (Step::Done(verdict), None) => pass_on(verdict, request, seen, &self.oidc, &mut self.inner),
             (admitted, policy) => {
                 // The service that is ready is this one, and not its clone.
                 let clone = self.inner.clone();
@@ -127,15 +131,21 @@ where
                 Box::pin(async move {
                     let mut verdict = oidc.carry_out(admitted, true).await;
                     if let Some(policy) = policy {
-                        let asked = incoming(&request, target.as_ref());
+                        let asked = incoming(&request, seen.target.as_ref());
                         let upheld = oidc.guard.uphold(verdict, asked, &policy, now());
                         verdict = oidc.carry_out(upheld, true).await;
                     }
-                    pass_on(verdict, request, target, &oidc, &mut inner).await
+                    pass_on(verdict, request, seen, &oidc, &mut inner).await
                 })
             }
         }
     }
+}
+
+/// What the layers have seen and demanded.
+struct Seen {
+    target: Option<PathAndQuery>,
+    policies: Vec<Policy>,
 }
 
 fn incoming<'a, B>(request: &'a Request<B>, target: Option<&'a PathAndQuery>) -> Incoming<'a> {
@@ -151,7 +161,7 @@ fn text(target: Option<&PathAndQuery>) -> &str {
 fn pass_on<S, B, R>(
     verdict: Verdict,
     mut request: Request<B>,
-    target: Option<PathAndQuery>,
+    Seen { target, policies }: Seen,
     oidc: &Arc<Oidc>,
     inner: &mut S,
 ) -> Running<Result<Response<R>, S::Error>>
@@ -163,7 +173,7 @@ where
     let Verdict::Allow { identity, headers } = verdict else {
         return Box::pin(async move { Ok(verdict.into_response().map(R::from)) });
     };
-    request.extensions_mut().insert(Visitor { identity, oidc: Arc::clone(oidc), target });
+    request.extensions_mut().insert(Visitor { identity, oidc: Arc::clone(oidc), target, policies });
     let answer = inner.call(request);
     if headers.is_empty() {
         return Box::pin(answer);

@@ -63,8 +63,9 @@ impl Oidc {
     pub(crate) fn seat(&self, identity: Identity, tell: Arc<dyn Tell>) -> Seat {
         let mut state = self.watch.state();
         let id = state.sockets.enter(identity.clone(), Arc::clone(&tell), now());
-        if !std::mem::replace(&mut state.attended, true) {
+        if !state.attended {
             tokio::spawn(attend(self.clone()));
+            state.attended = true;
         }
         drop(state);
         self.watch.changed.notify_one();
@@ -81,7 +82,7 @@ impl Life {
 
     /// Waits for what becomes of the socket: that its end is near, and then that it has to be closed, with 1008 and the
     /// reason. Whoever stops waiting misses nothing.
-    pub async fn notice(&self) -> Notice {
+    pub async fn notice(&mut self) -> Notice {
         loop {
             if let Some(notice) = self.bell.heard() {
                 return notice;
@@ -91,7 +92,7 @@ impl Life {
     }
 
     /// Waits until the socket has to be closed. What else there is to hear stays for [`notice`](Self::notice).
-    pub async fn ended(&self) -> Ended {
+    pub async fn ended(&mut self) -> Ended {
         loop {
             if let Some(Notice::Ended(why)) = *self.bell.notice() {
                 return why;
@@ -139,7 +140,9 @@ impl Drop for Seat {
 
 impl Tell for Bell {
     fn tell(&self, notice: Notice) {
-        *self.notice() = Some(notice);
+        // After the end nothing else is to be said.
+        self.notice().take_if(|before| !matches!(before, Notice::Ended(_)));
+        self.notice().get_or_insert(notice);
         self.rung.notify_one();
     }
 }
@@ -161,8 +164,24 @@ impl Watch {
     }
 }
 
+/// That somebody attends, until this is dropped. Whoever opens a socket after that sees to it anew.
+struct Attendance(Arc<Watch>);
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if !state.sockets.is_empty() {
+            tracing::error!(
+                "nobody watches over the open sockets: the task has been dropped, or has panicked"
+            );
+        }
+        state.attended = false;
+    }
+}
+
 /// As long as a socket is open.
 async fn attend(oidc: Oidc) {
+    let attendance = Attendance(Arc::clone(&oidc.watch));
     while let Some(next) = next(&oidc.watch) {
         tokio::select! {
             () = tokio::time::sleep(next.saturating_since(now())) => {}
@@ -176,6 +195,8 @@ async fn attend(oidc: Oidc) {
         let due = oidc.watch.state().sockets.due(&oidc.guard, now());
         due.into_iter().for_each(|(socket, notice)| socket.tell(notice));
     }
+    // It has said so itself, under the lock; another may attend by now.
+    std::mem::forget(attendance);
 }
 
 fn next(watch: &Arc<Watch>) -> Option<oidc_core::time::UnixTime> {
@@ -216,17 +237,19 @@ mod tests {
         use std::pin::pin;
         use std::task::{Context, Poll, Waker};
 
-        let life = life();
+        let mut life = life();
+        let bell = Arc::clone(&life.bell);
         let context = &mut Context::from_waker(Waker::noop());
         {
             let mut ended = pin!(life.ended());
             assert_eq!(ended.as_mut().poll(context), Poll::Pending);
-            life.bell.tell(Notice::Expiring);
+            bell.tell(Notice::Expiring);
             assert_eq!(ended.as_mut().poll(context), Poll::Pending);
         }
         assert_eq!(pin!(life.notice()).poll(context), Poll::Ready(Notice::Expiring));
         assert_eq!(pin!(life.notice()).poll(context), Poll::Pending, "once");
-        life.bell.tell(Notice::Ended(Ended::Expired));
+        bell.tell(Notice::Ended(Ended::Expired));
+        bell.tell(Notice::Expiring);
         for _ in 0..2 {
             assert_eq!(pin!(life.ended()).poll(context), Poll::Ready(Ended::Expired));
             assert_eq!(pin!(life.notice()).poll(context), Poll::Ready(Notice::Ended(Ended::Expired)));

@@ -13,6 +13,9 @@ mod over_sockets;
 #[cfg(feature = "actix-ws")]
 #[path = "../../tests/over_websockets.rs"]
 mod over_websockets;
+#[cfg(feature = "actix-ws")]
+#[path = "axum/policies.rs"]
+mod policies;
 
 /// Serves on a free port until the test process ends. The settings may depend on the origin.
 fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
@@ -21,9 +24,10 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
     let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
     std::thread::spawn(move || {
         let server = HttpServer::new(move || {
-            let transfers = web::scope("/transfer")
-                .route("", web::get().to(sub))
-                .wrap(oidc.middleware().require(&over_sockets::transfers()));
+            let transfers = web::scope("/transfer").route("", web::get().to(sub));
+            #[cfg(feature = "actix-ws")]
+            let transfers = transfers.route("/ws", web::get().to(echo));
+            let transfers = transfers.wrap(oidc.middleware().require(&over_sockets::transfers()));
             let application = App::new();
             #[cfg(feature = "actix-ws")]
             let application = application.route("/ws", web::get().to(echo));

@@ -20,6 +20,9 @@ mod over_sockets;
 #[cfg(feature = "ws")]
 #[path = "../../tests/over_websockets.rs"]
 mod over_websockets;
+#[cfg(feature = "ws")]
+#[path = "axum/policies.rs"]
+mod policies;
 
 /// Serves on a free port until the test process ends. The settings may depend on the origin.
 fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
@@ -28,9 +31,10 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
     // In a router of its own, so that the target which the layer sees is cut.
-    let transfers = Router::new()
-        .route("/", get(async |me: Identity| me.sub().to_owned()))
-        .layer(oidc.layer().require(&over_sockets::transfers()));
+    let transfers = Router::new().route("/", get(async |me: Identity| me.sub().to_owned()));
+    #[cfg(feature = "ws")]
+    let transfers = transfers.route("/ws", get(echo));
+    let transfers = transfers.layer(oidc.layer().require(&over_sockets::transfers()));
     let application = Router::new()
         .nest("/transfer", transfers)
         .route("/", get(home))

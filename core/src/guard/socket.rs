@@ -76,7 +76,10 @@ impl Guard {
         admitted: Option<&Identity>,
         now: UnixTime,
     ) -> Step<Result<Identity, Error>> {
+        // The request that opened the connection may be long past.
         let admitted = admitted.filter(|identity| identity.source() == Source::Header);
+        let admitted = admitted.filter(|identity| now < identity.expires_at());
+        let admitted = admitted.filter(|identity| !self.has_lost_its_key(identity, now));
         let identified = match self.socket_token(&incoming) {
             Ok(Some((_, Source::Header))) if admitted.is_some() => {
                 Step::Done(admitted.cloned().ok_or(nobody()))
@@ -117,10 +120,12 @@ impl Guard {
     /// Its output is an [`Error`] if the token is not good, or somebody else's: who is on a socket never changes.
     pub fn renew(&self, identity: &Identity, token: &Secret, now: UnixTime) -> Step<Result<Identity, Error>> {
         let (iss, sub) = (identity.iss().to_owned(), identity.sub().to_owned());
+        let session = identity.session.clone();
         self.identify(token.expose(), Source::Message, now).map(now, move |renewed| {
             let renewed = renewed?;
             let same = renewed.iss() == iss && renewed.sub() == sub;
-            if same { Ok(renewed) } else { Err(RequestError::OtherSubject.into()) }
+            // Whatever a token adds, the end of the session that opened the socket is its end.
+            if same { Ok(Identity { session, ..renewed }) } else { Err(RequestError::OtherSubject.into()) }
         })
     }
 

@@ -29,7 +29,7 @@ use actix_ws::{
     AggregatedMessageStream, CloseCode, CloseReason, Closed, MessageStream, ProtocolError, Session,
 };
 use oidc_core::sockets::{Ended, Notice};
-use oidc_core::{Error, Identity, Secret, Verdict};
+use oidc_core::{Error, Identity, Incoming, Secret, Verdict};
 
 use super::{Visitor, add_headers, answer, judge, unprotected};
 use crate::Oidc;
@@ -62,9 +62,12 @@ impl FromRequest for Socket {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let visitor = request.extensions().get::<Visitor>().cloned();
-            let Visitor { identity, oidc } = visitor.ok_or_else(|| unprotected(&request))?;
-            let admitted =
-                judge(&request, None, |incoming| oidc.admit_socket(incoming, identity.as_ref())).await;
+            let Visitor { identity, oidc, policies } = visitor.ok_or_else(|| unprotected(&request))?;
+            let open = |incoming: Incoming<'_>| oidc.admit_socket(incoming, identity.as_ref());
+            let mut admitted = judge(&request, None, open).await;
+            for policy in &policies {
+                admitted = judge(&request, None, |incoming| oidc.uphold(admitted, incoming, policy)).await;
+            }
             let (identity, headers) = match admitted {
                 Verdict::Allow { identity: Some(identity), headers } => (identity, headers),
                 reply => return Err(InternalError::from_response("refused", answer(reply)).into()),

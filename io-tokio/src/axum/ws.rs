@@ -52,7 +52,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Socket {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let visitor: Visitor = parts.extensions.get().cloned().ok_or_else(|| unprotected(parts))?;
-        let admitted = visitor.oidc.admit_socket(visitor.incoming(parts), visitor.identity.as_ref()).await;
+        let before = visitor.identity.as_ref();
+        let mut admitted = visitor.oidc.admit_socket(visitor.incoming(parts), before).await;
+        for policy in &visitor.policies {
+            admitted = visitor.oidc.uphold(admitted, visitor.incoming(parts), policy).await;
+        }
         let (identity, headers) = match admitted {
             Verdict::Allow { identity: Some(identity), headers } => (identity, headers),
             reply => return Err(reply.into_response().map(Body::from)),
