@@ -23,7 +23,8 @@
 //!
 //! A token comes in the `auth` payload (`{ token }`), in `Authorization`, or, if that is configured, in the query; without one
 //! the session cookie counts, under the rule of [`Guard::admit_socket`](oidc_core::Guard::admit_socket). A refusal is a
-//! `connect_error` whose message is the code of the reason.
+//! `connect_error` whose message is the code of the reason (see [`Error::code`](oidc_core::Error::code)), or
+//! `already_connected` for whoever comes again to a namespace where the same connection is.
 //!
 //! The guard speaks three events. `expiring` comes before the end, with `exp`, its time; the client may then send `reauth`
 //! with a fresh token (a string, or `{ token }`), which is acknowledged by `{ ok, exp }` or `{ ok, code }`. `ended` comes with
