@@ -77,15 +77,15 @@ impl OidcMiddleware {
     }
 
     /// Reads a body only where it is not the application's.
-    async fn admit(&self, request: &mut ServiceRequest) -> Verdict {
+    async fn admit(&self, request: &mut ServiceRequest, before: Option<&Visitor>) -> Verdict {
         if let Some(limit) = judge(request.request(), None, |incoming| self.oidc.guard.body_limit(&incoming))
         {
             let body = read_body(request.take_payload(), limit).await;
             return judge(request.request(), Some(&body), |incoming| self.oidc.check(incoming)).await;
         }
         // Another middleware may have admitted it.
-        let admitted = match self.before(request) {
-            Some(Visitor { identity, .. }) => Verdict::Allow { identity, headers: Vec::new() },
+        let admitted = match before {
+            Some(before) => Verdict::Allow { identity: before.identity.clone(), headers: Vec::new() },
             None => judge(request.request(), None, |incoming| self.oidc.check(incoming)).await,
         };
         match &self.policy {
@@ -96,12 +96,6 @@ impl OidcMiddleware {
 
     fn before(&self, request: &ServiceRequest) -> Option<Visitor> {
         request.extensions().get::<Visitor>().filter(|before| before.is_of(&self.oidc)).cloned()
-    }
-
-    /// What those had to meet who are let through here.
-    fn policies(&self, request: &ServiceRequest) -> Vec<Policy> {
-        let before = self.before(request).map(|before| before.policies).unwrap_or_default();
-        before.into_iter().chain(self.policy.clone()).collect()
     }
 
     async fn uphold(&self, admitted: Verdict, request: &HttpRequest, policy: &Policy) -> Verdict {
@@ -139,11 +133,13 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let (middleware, inner) = (self.middleware.clone(), Rc::clone(&self.inner));
         Box::pin(async move {
-            let (identity, headers) = match middleware.admit(&mut request).await {
+            let before = middleware.before(&request);
+            let (identity, headers) = match middleware.admit(&mut request, before.as_ref()).await {
                 Verdict::Allow { identity, headers } => (identity, headers),
                 reply => return Ok(request.into_response(answer(reply)).map_into_right_body()),
             };
-            let policies = middleware.policies(&request);
+            let mut policies = before.map(|before| before.policies).unwrap_or_default();
+            policies.extend(middleware.policy.clone());
             let visitor = Visitor { identity, oidc: Arc::clone(&middleware.oidc), policies };
             request.extensions_mut().insert(visitor);
             let answered = inner.call(request).await;
