@@ -57,7 +57,7 @@ use socketioxide::{SocketIo, SocketIoBuilder};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::tower::{Visitor, add_headers};
+use crate::tower::{Visitor, add_headers, take_ready};
 use crate::watch::{Seat, Tell};
 use crate::{Oidc, Running};
 
@@ -316,9 +316,7 @@ where
         if there.is_empty() {
             return Box::pin(self.inner.call(request));
         }
-        // The service that is ready is this one, and not its clone.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let mut inner = take_ready(&mut self.inner);
         let oidc = self.guard.oidc.clone();
         Box::pin(async move {
             let (head, body) = request.into_parts();

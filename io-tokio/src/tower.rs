@@ -124,9 +124,7 @@ where
             // Most decisions need nothing from outside: neither a future of their own, nor a copy of the service.
             (Step::Done(verdict), None) => pass_on(verdict, request, seen, &self.oidc, &mut self.inner),
             (admitted, policy) => {
-                // The service that is ready is this one, and not its clone.
-                let clone = self.inner.clone();
-                let mut inner = std::mem::replace(&mut self.inner, clone);
+                let mut inner = take_ready(&mut self.inner);
                 let oidc = Arc::clone(&self.oidc);
                 Box::pin(async move {
                     let mut verdict = oidc.carry_out(admitted, true).await;
@@ -140,6 +138,12 @@ where
             }
         }
     }
+}
+
+/// The service that is ready is this one, and not its clone.
+pub(crate) fn take_ready<S: Clone>(service: &mut S) -> S {
+    let clone = service.clone();
+    std::mem::replace(service, clone)
 }
 
 /// What the layers have seen and demanded.
