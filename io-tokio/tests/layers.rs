@@ -1,32 +1,17 @@
 //! Layers with a policy: alone, behind another of the same `Oidc`, and behind one of another.
 #![cfg(feature = "axum")]
 
+mod once;
+
 use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, Response, StatusCode};
-use oidc_dev_provider::{AccessTokenRequest, DevProvider, Running};
-use oidc_tokio::oidc_core::Config;
-use oidc_tokio::oidc_core::guard::Policy;
-use oidc_tokio::{Builder, Oidc};
+use oidc_dev_provider::DevProvider;
+use once::{oidc, role, token};
 use tower_service::Service;
-
-/// Takes each token once.
-fn oidc(provider: &Running) -> Oidc {
-    let config = Config::resource_server(&provider.issuer(), "demo-client").single_use_tokens(true);
-    Builder::new(config).build().unwrap()
-}
-
-fn token(provider: &Running) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    provider.with(|provider| provider.access_token(AccessTokenRequest::default(), now))
-}
-
-fn role(role: &str) -> Policy {
-    Policy::builder().role("/roles", role).build().unwrap()
-}
 
 fn routes() -> Router {
     Router::new().route("/", get(async || "inside"))

@@ -2,32 +2,17 @@
 //! does with bodies, and with mistakes.
 #![cfg(feature = "actix")]
 
+mod once;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, Error, Scope, web};
-use oidc_dev_provider::{AccessTokenRequest, DevProvider, Running};
+use oidc_dev_provider::DevProvider;
 use oidc_tokio::actix::Identity;
-use oidc_tokio::oidc_core::Config;
-use oidc_tokio::oidc_core::guard::Policy;
-use oidc_tokio::{Builder, Oidc};
-
-/// Takes each token once.
-fn oidc(provider: &Running) -> Oidc {
-    let config = Config::resource_server(&provider.issuer(), "demo-client").single_use_tokens(true);
-    Builder::new(config).build().unwrap()
-}
-
-fn token(provider: &Running) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    provider.with(|provider| provider.access_token(AccessTokenRequest::default(), now))
-}
-
-fn role(role: &str) -> Policy {
-    Policy::builder().role("/roles", role).build().unwrap()
-}
+use once::{oidc, role, token};
 
 fn routes(prefix: &str) -> Scope {
     web::scope(prefix).route("", web::get().to(async || "inside"))
