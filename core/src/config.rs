@@ -3,6 +3,8 @@
 //! Each setting has one name, in the builder and, in upper case behind `OIDC_`, as a variable.
 
 mod builder;
+mod check;
+mod vars;
 
 use std::net::IpAddr;
 use std::time::Duration;

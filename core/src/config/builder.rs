@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use url::Url;
-
-use super::{
-    ClientAuth, Config, Danger, Issuer, Registration, Remember, ResponseMode, SessionSettings, is_loopback,
+use super::check::{
+    checked_keys, checked_lifetimes, cookie_secret, parse_metadata_url, parse_redirect_uri, session_settings,
 };
+use super::vars::{self, Vars};
+use super::{ClientAuth, Config, Danger, Issuer, Registration, Remember, ResponseMode, SessionSettings};
 use crate::cache::Lifetimes;
 use crate::error::ConfigError;
-use crate::guard::OWN_PATHS;
-use crate::jose::{Algorithm, KeySet, PreparedKey, RsaComponents, Verifier, base64url};
+use crate::jose::Algorithm;
 use crate::secret::Secret;
 use crate::token::{AccessToken, TokenRules};
 
@@ -299,32 +298,32 @@ impl ConfigBuilder {
     /// # Errors
     /// [`ConfigError`] naming the first variable that is missing or wrong.
     pub fn from_vars(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let vars = Vars(&variable);
-        let issuer = vars.required("issuer")?;
+        let from = Vars(&variable);
+        let issuer = from.required("issuer")?;
         let mut builder =
-            Self::new(&issuer).client(&vars.required("client_id")?, &vars.required("redirect_uri")?);
-        builder.client_secret = vars.optional("client_secret")?.map(Secret::new);
-        builder.client_auth = vars.parsed("client_auth", client_auth)?;
-        builder.audience = vars.optional("audience")?;
-        if let Some(scopes) = vars.optional("scopes")? {
+            Self::new(&issuer).client(&from.required("client_id")?, &from.required("redirect_uri")?);
+        builder.client_secret = from.optional("client_secret")?.map(Secret::new);
+        builder.client_auth = from.parsed("client_auth", vars::client_auth)?;
+        builder.audience = from.optional("audience")?;
+        if let Some(scopes) = from.optional("scopes")? {
             builder.scopes = scopes;
         }
-        if let Some(mode) = vars.parsed("response_mode", response_mode)? {
+        if let Some(mode) = from.parsed("response_mode", vars::response_mode)? {
             builder.response_mode = mode;
         }
-        if let Some(kinds) = vars.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")? {
+        if let Some(kinds) = from.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")? {
             builder.bearer = kinds;
         }
-        if let Some(algorithms) = vars.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
+        if let Some(algorithms) = from.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
             builder.algorithms = algorithms;
         }
-        if let Some(on) = vars.parsed("query_token", switch)? {
+        if let Some(on) = from.parsed("query_token", vars::switch)? {
             builder.query_tokens = on;
         }
-        builder.leeway = vars.seconds("leeway")?.unwrap_or(builder.leeway);
-        builder.session.idle = vars.seconds("session_idle")?.unwrap_or(builder.session.idle);
-        builder.session.absolute = vars.seconds("session_absolute")?.unwrap_or(builder.session.absolute);
-        if let Some(secrets) = vars.optional("cookie_secret")? {
+        builder.leeway = from.seconds("leeway")?.unwrap_or(builder.leeway);
+        builder.session.idle = from.seconds("session_idle")?.unwrap_or(builder.session.idle);
+        builder.session.absolute = from.seconds("session_absolute")?.unwrap_or(builder.session.absolute);
+        if let Some(secrets) = from.optional("cookie_secret")? {
             builder.cookie_secrets = secrets.split(',').map(Secret::new).collect();
         }
         Ok(builder)
@@ -418,178 +417,5 @@ impl ConfigBuilder {
             (None, Some(_)) => Ok(ClientAuth::Basic),
             (None, None) => Ok(ClientAuth::None),
         }
-    }
-}
-
-/// The longest lifetime of anything: browsers keep no cookie for longer.
-const MOST_LIFETIME: Duration = Duration::from_secs(400 * 86_400);
-
-fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
-    let wrong = |problem: &str| ConfigError::new("redirect_uri", format!("{problem}: {text:?}"));
-    super::refuse_credentials("redirect_uri", text)?;
-    let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
-    if url.fragment().is_some() || url.query().is_some() {
-        return Err(wrong("must have neither query nor fragment"));
-    }
-    if url.path() == "/" || OWN_PATHS.contains(&url.path()) {
-        return Err(wrong("must have a path of its own, such as /callback"));
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err(wrong("must be https; http is taken on loopback only")),
-    }
-}
-
-fn parse_metadata_url(text: &str) -> Result<Url, ConfigError> {
-    let wrong = |problem: &str| ConfigError::new("metadata_url", format!("{problem}: {text:?}"));
-    super::refuse_credentials("metadata_url", text)?;
-    let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err(wrong("must be https; http is taken on loopback only")),
-    }
-}
-
-fn checked_lifetimes(lifetimes: Lifetimes) -> Result<Lifetimes, ConfigError> {
-    if lifetimes.shortest < Duration::from_secs(1) || lifetimes.longest < lifetimes.shortest {
-        return Err(ConfigError::new("refresh_between", "must be at least 1 second, and the shortest first"));
-    }
-    if lifetimes.longest > MOST_LIFETIME || lifetimes.max_stale > MOST_LIFETIME {
-        return Err(ConfigError::new("max_stale", "and refresh_between must not be over 400 days"));
-    }
-    Ok(lifetimes)
-}
-
-/// That it is a set with a key of the right size; whether the backend takes it is the client's to see.
-fn checked_keys(jwks: Secret, danger: &Danger) -> Result<Secret, ConfigError> {
-    match KeySet::parse_with(jwks.expose().as_bytes(), &AnyKey, danger) {
-        Ok(keys) if keys.is_empty() => Err(ConfigError::new("static_keys", "holds no key that can be used")),
-        Ok(_) => Ok(jwks),
-        Err(error) => Err(ConfigError::new("static_keys", error.to_string())),
-    }
-}
-
-/// A backend that takes every key and no signature.
-#[derive(Debug)]
-struct AnyKey;
-
-impl Verifier for AnyKey {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
-        Some(Box::new(Self))
-    }
-}
-
-impl PreparedKey for AnyKey {
-    fn verify(&self, _: Algorithm, _: &[u8], _: &[u8]) -> bool {
-        false
-    }
-}
-
-fn session_settings(session: SessionSettings, keep_tokens: bool) -> Result<SessionSettings, ConfigError> {
-    if session.idle.is_zero() {
-        return Err(ConfigError::new("session_idle", "must be at least 1 second"));
-    }
-    if session.absolute < session.idle {
-        return Err(ConfigError::new("session_absolute", "must not be shorter than session_idle"));
-    }
-    if session.absolute > MOST_LIFETIME {
-        return Err(ConfigError::new("session_absolute", "is over 34560000 seconds (400 days)"));
-    }
-    Ok(SessionSettings { keep_tokens, ..session })
-}
-
-fn cookie_secret(text: &str) -> Result<Secret, ConfigError> {
-    let wrong = |problem: &str| ConfigError::new("cookie_secret", problem);
-    let bytes = base64url::decode(text.trim_end_matches('=')).ok_or_else(|| {
-        wrong("is not base64url; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one")
-    })?;
-    if bytes.len() < 32 {
-        return Err(wrong(
-            "has fewer than 32 bytes; `openssl rand -base64 32 | tr '+/' '-_'` makes a good one",
-        ));
-    }
-    if bytes.windows(2).all(|pair| matches!(pair, [a, b] if a == b)) {
-        return Err(wrong("is one byte repeated, which is no secret"));
-    }
-    if repeats(&bytes) || repeats(text.trim_end_matches('=').as_bytes()) {
-        return Err(wrong("is a few characters repeated, which is no secret"));
-    }
-    Ok(Secret::new(text.trim_end_matches('=')))
-}
-
-/// Its second half, at least, says nothing that the first did not, as in `changeme` so many times.
-fn repeats(text: &[u8]) -> bool {
-    let shifted_by = |period: usize| text.iter().zip(text.iter().skip(period));
-    (1..=text.len() / 2).any(|period| shifted_by(period).all(|(one, other)| one == other))
-}
-
-/// Settings as variables: `OIDC_` and the name in upper case.
-struct Vars<'a>(&'a dyn Fn(&str) -> Option<String>);
-
-impl Vars<'_> {
-    fn optional(&self, setting: &'static str) -> Result<Option<String>, ConfigError> {
-        match (self.0)(&format!("OIDC_{}", setting.to_ascii_uppercase())) {
-            Some(value) if value.is_empty() => Err(ConfigError::new(setting, "is set but empty")),
-            value => Ok(value),
-        }
-    }
-
-    fn required(&self, setting: &'static str) -> Result<String, ConfigError> {
-        self.optional(setting)?.ok_or_else(|| ConfigError::new(setting, "is required and not set"))
-    }
-
-    fn parsed<T>(
-        &self,
-        setting: &'static str,
-        parse: fn(&str) -> Result<T, &'static str>,
-    ) -> Result<Option<T>, ConfigError> {
-        let Some(text) = self.optional(setting)? else { return Ok(None) };
-        parse(&text).map(Some).map_err(|problem| ConfigError::new(setting, format!("{problem}: {text:?}")))
-    }
-
-    fn list<T>(
-        &self,
-        setting: &'static str,
-        parse: fn(&str) -> Option<T>,
-        known: &str,
-    ) -> Result<Option<Vec<T>>, ConfigError> {
-        let Some(text) = self.optional(setting)? else { return Ok(None) };
-        let items: Option<Vec<T>> = text.split(',').map(|item| parse(item.trim())).collect();
-        let wrong = || ConfigError::new(setting, format!("is none of {known}: {text:?}"));
-        items.map(Some).ok_or_else(wrong)
-    }
-
-    fn seconds(&self, setting: &'static str) -> Result<Option<Duration>, ConfigError> {
-        let Some(text) = self.optional(setting)? else { return Ok(None) };
-        let wrong = |_| ConfigError::new(setting, format!("is not a whole number of seconds: {text:?}"));
-        text.parse().map(|seconds| Some(Duration::from_secs(seconds))).map_err(wrong)
-    }
-}
-
-fn client_auth(name: &str) -> Result<ClientAuth, &'static str> {
-    match name {
-        "basic" => Ok(ClientAuth::Basic),
-        "post" => Ok(ClientAuth::Post),
-        "none" => Ok(ClientAuth::None),
-        "secret_jwt" | "private_key_jwt" => Err("is not supported by this version"),
-        _ => Err("is none of basic, post, none"),
-    }
-}
-
-fn switch(name: &str) -> Result<bool, &'static str> {
-    match name {
-        "1" => Ok(true),
-        "0" => Ok(false),
-        _ => Err("is neither 0 nor 1"),
-    }
-}
-
-fn response_mode(name: &str) -> Result<ResponseMode, &'static str> {
-    match name {
-        "query" => Ok(ResponseMode::Query),
-        "form_post" => Ok(ResponseMode::FormPost),
-        _ => Err("is neither query nor form_post"),
     }
 }
