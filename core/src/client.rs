@@ -17,7 +17,7 @@ use crate::config::{Config, Registration};
 use crate::discovery::Metadata;
 use crate::entropy::EntropySource;
 use crate::error::{Error, ProviderError, TokenError, UsageError};
-use crate::exchange::{Sent, TokenResponse};
+use crate::exchange::{Asker, Sent, TokenResponse};
 use crate::jose::{Claims, KeySet, Verifier};
 use crate::login::short_hash;
 use crate::logout::EndSession;
@@ -73,6 +73,7 @@ impl Client {
     #[must_use]
     pub fn with_backend(config: Config, entropy: Arc<dyn EntropySource>, backend: Arc<dyn Verifier>) -> Self {
         config.danger.warn();
+        config.profile.warn();
         let parse =
             |keys: &Secret| KeySet::parse_with(keys.expose().as_bytes(), &*backend, &config.danger).ok();
         let static_keys = config.static_keys.as_ref().and_then(parse);
@@ -111,6 +112,12 @@ impl Client {
 
     pub(crate) fn registration(&self) -> Result<&Registration, UsageError> {
         self.inner.config.registration.as_ref().ok_or(UsageError::NoClient)
+    }
+
+    /// This client, as it asks at the provider's endpoints.
+    fn asker<'a>(&'a self, metadata: &'a Metadata, now: UnixTime) -> Result<Asker<'a>, Error> {
+        let (config, registration, entropy) = (&self.inner.config, self.registration()?, self.entropy());
+        Ok(Asker { config, registration, metadata, entropy, now })
     }
 
     /// How good the keys at hand are, since when, and why.
@@ -198,10 +205,9 @@ impl Client {
         let this = self.clone();
         payload.then(now, move |payload, _| {
             let payload = payload.map_err(ProviderError::UserinfoToken);
-            let issuer = &this.inner.config.issuer.0;
             let accepted = payload.map_err(Error::from).and_then(|payload| {
                 let client_id = &this.registration()?.client_id;
-                userinfo::accept(&payload, &subject, issuer, client_id).map_err(Error::from)
+                userinfo::accept(&payload, &subject, &this.inner.config, client_id).map_err(Error::from)
             });
             Step::Done(accepted)
         })
@@ -237,10 +243,9 @@ impl Client {
     ) -> Step<Result<Option<EndSession>, Error>> {
         let (this, id_token, state) = (self.clone(), id_token.cloned(), state.to_owned());
         self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, _| {
-            let request = this
-                .registration()
-                .map_err(Error::from)
-                .and_then(|registration| EndSession::new(&metadata, registration, id_token.as_ref(), &state));
+            let request = this.registration().map_err(Error::from).and_then(|registration| {
+                EndSession::new(&metadata, &this.inner.config, registration, id_token.as_ref(), &state)
+            });
             Step::Done(request)
         })
     }
@@ -251,9 +256,18 @@ fn redeemed<R: Send + 'static>(
     request: Result<(Fetch, Sent), Error>,
     next: impl FnOnce(TokenResponse, UnixTime) -> Step<Result<R, Error>> + Send + 'static,
 ) -> Step<Result<R, Error>> {
+    requested(request, TokenResponse::parse, next)
+}
+
+/// A request by which the client has proven who it is, its answer taken apart, and what follows.
+fn requested<A: Send + 'static, R: Send + 'static>(
+    request: Result<(Fetch, Sent), Error>,
+    parse: impl FnOnce(FetchResult, &Sent) -> Result<A, ProviderError> + Send + 'static,
+    next: impl FnOnce(A, UnixTime) -> Step<Result<R, Error>> + Send + 'static,
+) -> Step<Result<R, Error>> {
     match request {
         Err(error) => Step::Done(Err(error)),
-        Ok((fetch, sent)) => exchange(Ok(fetch), move |result| TokenResponse::parse(result, &sent), next),
+        Ok((fetch, sent)) => exchange(Ok(fetch), move |result| parse(result, &sent), next),
     }
 }
 

@@ -12,11 +12,15 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use crate::cache::Lifetimes;
+use crate::client_auth::Credentials;
 use crate::error::ConfigError;
+use crate::issuer::Issuer;
 use crate::jose::Algorithm;
+use crate::profile::ProviderProfile;
 use crate::secret::Secret;
 use crate::token::TokenRules;
 
+pub use crate::client_auth::ClientAuth;
 pub use crate::danger::Danger;
 pub use crate::remember::Remember;
 pub use builder::ConfigBuilder;
@@ -25,8 +29,9 @@ pub use builder::ConfigBuilder;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) issuer: Issuer,
-    /// Where the metadata is, if not at the place that the issuer's URL gives.
-    pub(crate) metadata_url: Option<Url>,
+    /// Where the metadata is.
+    pub(crate) metadata_url: String,
+    pub(crate) profile: ProviderProfile,
     pub(crate) registration: Option<Registration>,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) leeway: Duration,
@@ -55,11 +60,14 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
     pub(crate) client_id: String,
-    pub(crate) client_secret: Option<Secret>,
     pub(crate) client_auth: ClientAuth,
+    pub(crate) credentials: Credentials,
     pub(crate) redirect_uri: Url,
     pub(crate) scopes: String,
+    pub(crate) response_type: ResponseType,
     pub(crate) response_mode: ResponseMode,
+    /// Authorization requests are pushed, also where the provider does not demand it.
+    pub(crate) pushed: bool,
     pub(crate) userinfo: bool,
 }
 
@@ -82,17 +90,27 @@ impl SessionSettings {
     }
 }
 
-/// How the client authenticates at the token endpoint
-/// ([OpenID Connect Core section 9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication)).
+/// What the provider's answer to an authorization request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ClientAuth {
-    /// `client_secret_basic`.
-    Basic,
-    /// `client_secret_post`.
-    Post,
-    /// A public client.
-    None,
+pub enum ResponseType {
+    /// `code`.
+    Code,
+    /// `code id_token`: an ID token comes with the code, and holds it to this sign-in before it is redeemed
+    /// ([OpenID Connect Core section 3.3](https://openid.net/specs/openid-connect-core-1_0.html#HybridFlowAuth)). By
+    /// [`ResponseMode::FormPost`] alone, so that no token is ever in an address.
+    CodeIdToken,
+}
+
+impl ResponseType {
+    /// The name in the authorization request.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::CodeIdToken => "code id_token",
+        }
+    }
 }
 
 /// How the provider sends the browser back.
@@ -150,45 +168,6 @@ impl Config {
     #[must_use]
     pub fn has_random_cookie_secret(&self) -> bool {
         self.registration.is_some() && self.cookie_secrets.is_empty()
-    }
-}
-
-/// An issuer identifier, kept byte for byte ([OpenID Connect Core section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Issuer(pub(crate) String);
-
-impl Issuer {
-    fn parse(text: &str) -> Result<Self, ConfigError> {
-        let wrong = |problem: &str| ConfigError::new("issuer", format!("{problem}: {text:?}"));
-        refuse_credentials("issuer", text)?;
-        let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
-        if !text.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
-            return Err(wrong("must be plain ASCII without spaces"));
-        }
-        if text.contains(['{', '}']) {
-            return Err(wrong("is a template; put the tenant's name in its place"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("must have neither query nor fragment"));
-        }
-        match url.scheme() {
-            "https" => Ok(Self(text.to_owned())),
-            "http" if is_loopback(&url) => Ok(Self(text.to_owned())),
-            "http" => Err(wrong("must be https; http is taken on loopback only")),
-            _ => Err(wrong("must be an https URL")),
-        }
-    }
-
-    /// Where the metadata is: exactly one trailing slash gives way
-    /// ([OpenID Connect Discovery section 4.1](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationRequest)).
-    pub(crate) fn metadata_url(&self) -> String {
-        let base = self.0.strip_suffix('/').unwrap_or(&self.0);
-        format!("{base}/.well-known/openid-configuration")
-    }
-
-    /// Plain http is taken for endpoints only where the issuer itself is on loopback.
-    pub(crate) fn allows_http(&self) -> bool {
-        self.0.starts_with("http://")
     }
 }
 

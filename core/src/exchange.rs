@@ -1,14 +1,16 @@
-//! The token endpoint: client authentication, code and refresh grants, and the token response
+//! The token endpoint: code, refresh and client grants, and the token response
 //! ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
 
 use std::time::Duration;
 
-use base64ct::{Base64, Encoding};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
-use crate::config::{ClientAuth, Registration};
-use crate::error::{Excerpt, ProviderError};
+use crate::client_auth::{AssertionAudience, ClientAuth};
+use crate::config::{Config, Registration};
+use crate::discovery::{Endpoint, Metadata};
+use crate::entropy::EntropySource;
+use crate::error::{Error, Excerpt, ProviderError, UsageError};
 use crate::jose::json::{MAX_MEMBERS, Object, WrongType};
 use crate::secret::Secret;
 use crate::session::{Granted, Tokens};
@@ -37,101 +39,139 @@ pub(crate) struct TokenResponse {
 }
 
 /// What a token request told the provider and nobody else may learn, not even from an answer that repeats it.
-pub(crate) struct Sent(Vec<Secret>);
+pub(crate) struct Sent {
+    purpose: Purpose,
+    secrets: Vec<Secret>,
+    /// How the client has authenticated, if the provider says that it takes only other ways.
+    unoffered: Option<(ClientAuth, Excerpt)>,
+}
 
 impl Sent {
-    pub(crate) fn new<'a>(
-        registration: &'a Registration,
-        secrets: impl IntoIterator<Item = &'a Secret>,
-    ) -> Self {
-        Self(secrets.into_iter().chain(&registration.client_secret).cloned().collect())
-    }
-
     /// A text of the provider without them.
-    fn excerpt(&self, text: &str) -> Excerpt {
-        let texts = self.0.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
+    pub(crate) fn excerpt(&self, text: &str) -> Excerpt {
+        let texts = self.secrets.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
         Excerpt::of(&texts.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]")))
     }
 }
 
-/// The request that redeems a code.
-pub(crate) fn code_grant(
-    registration: &Registration,
-    endpoint: &str,
-    code: &Secret,
-    code_verifier: &Secret,
-    timeout: Duration,
-) -> Option<(Fetch, Sent)> {
-    let parameters = [
-        ("grant_type", "authorization_code"),
-        ("code", code.expose()),
-        ("redirect_uri", registration.redirect_uri.as_str()),
-        ("code_verifier", code_verifier.expose()),
-    ];
-    let fetch = token_request(registration, endpoint, &parameters, timeout)?;
-    Some((fetch, Sent::new(registration, [code, code_verifier])))
+/// Who asks at the token endpoint, or one like it, and where.
+pub(crate) struct Asker<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) registration: &'a Registration,
+    pub(crate) metadata: &'a Metadata,
+    pub(crate) entropy: &'a dyn EntropySource,
+    pub(crate) now: UnixTime,
 }
 
-/// The request that redeems a refresh token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
-pub(crate) fn refresh_grant(
-    registration: &Registration,
-    endpoint: &str,
-    refresh_token: &Secret,
-    timeout: Duration,
-) -> Option<(Fetch, Sent)> {
-    let parameters = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
-    let fetch = token_request(registration, endpoint, &parameters, timeout)?;
-    // The old token may be worth nothing once it was sent: whoever gives up must not take the new one along.
-    let fetch = Fetch { shared: true, ..fetch };
-    Some((fetch, Sent::new(registration, [refresh_token])))
-}
+/// Parameters of token requests that a profile's must not be.
+pub(crate) const RESERVED: [&str; 12] = [
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "token",
+    "token_type_hint",
+];
 
-/// The request for a token of the client's own ([RFC 6749 section 4.4.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2)),
-/// whose answer many flows may wait for.
-pub(crate) fn client_grant(
-    registration: &Registration,
-    endpoint: &str,
-    scope: &str,
-    timeout: Duration,
-) -> Option<(Fetch, Sent)> {
-    let parameters = [("grant_type", "client_credentials"), ("scope", scope)];
-    let asked = if scope.is_empty() { &parameters[..1] } else { &parameters[..] };
-    let fetch = token_request(registration, endpoint, asked, timeout)?;
-    Some((Fetch { shared: true, ..fetch }, Sent::new(registration, [])))
-}
+type Request = Result<(Fetch, Sent), Error>;
 
-fn token_request(
-    registration: &Registration,
-    endpoint: &str,
-    parameters: &[(&str, &str)],
-    timeout: Duration,
-) -> Option<Fetch> {
-    let mut parameters = parameters.to_vec();
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let secret = registration.client_secret.as_ref().map(Secret::expose).unwrap_or_default();
-    match registration.client_auth {
-        ClientAuth::Basic => {
-            headers.insert(AUTHORIZATION, basic(&registration.client_id, secret)?);
-        }
-        ClientAuth::Post => {
-            parameters.extend([("client_id", registration.client_id.as_str()), ("client_secret", secret)]);
-        }
-        ClientAuth::None => parameters.push(("client_id", &registration.client_id)),
+impl Asker<'_> {
+    /// The request that redeems a code.
+    pub(crate) fn code_grant(
+        &self,
+        code: &Secret,
+        code_verifier: Option<&Secret>,
+        timeout: Duration,
+    ) -> Request {
+        let mut parameters = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", self.registration.redirect_uri.as_str()),
+        ];
+        parameters.extend(code_verifier.map(|verifier| ("code_verifier", verifier.expose())));
+        self.token_request(&parameters, [Some(code), code_verifier].into_iter().flatten(), timeout)
     }
-    let body = wire::form(&parameters).into_bytes();
-    wire::request(Method::POST, endpoint, headers, body, Purpose::Token, timeout)
-}
 
-/// Both parts are form-encoded first ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn basic(client_id: &str, secret: &str) -> Option<HeaderValue> {
-    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let credentials = format!("{}:{}", encode(client_id), encode(secret));
-    let mut value =
-        HeaderValue::try_from(format!("Basic {}", Base64::encode_string(credentials.as_bytes()))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    /// The request that redeems a refresh token ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+    pub(crate) fn refresh_grant(&self, refresh_token: &Secret, timeout: Duration) -> Request {
+        let parameters = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+        let (fetch, sent) = self.token_request(&parameters, [refresh_token], timeout)?;
+        // The old token may be worth nothing once it was sent: whoever gives up must not take the new one along.
+        Ok((Fetch { shared: true, ..fetch }, sent))
+    }
+
+    /// The request for a token of the client's own ([RFC 6749 section 4.4.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2)),
+    /// whose answer many flows may wait for.
+    pub(crate) fn client_grant(&self, scope: &str, timeout: Duration) -> Request {
+        let parameters = [("grant_type", "client_credentials"), ("scope", scope)];
+        let asked = if scope.is_empty() { &parameters[..1] } else { &parameters[..] };
+        let (fetch, sent) = self.token_request(asked, [], timeout)?;
+        Ok((Fetch { shared: true, ..fetch }, sent))
+    }
+
+    fn token_request<'s>(
+        &self,
+        parameters: &[(&str, &str)],
+        secrets: impl IntoIterator<Item = &'s Secret>,
+        timeout: Duration,
+    ) -> Request {
+        let own = self.config.profile.token_parameters.iter();
+        let all: Vec<_> = parameters
+            .iter()
+            .copied()
+            .chain(own.map(|(name, value)| (name.as_str(), value.as_str())))
+            .collect();
+        self.request(&self.metadata.token_endpoint, Purpose::Token, &all, secrets, timeout)
+    }
+
+    /// A form for an endpoint where the client proves who it is.
+    pub(crate) fn request<'s>(
+        &self,
+        endpoint: &Endpoint,
+        purpose: Purpose,
+        parameters: &[(&str, &str)],
+        secrets: impl IntoIterator<Item = &'s Secret>,
+        timeout: Duration,
+    ) -> Request {
+        let url = endpoint.required()?.as_str();
+        let Registration { client_id, credentials, .. } = self.registration;
+        let proof = credentials.prove(client_id, self.assertion_audience()?, self.entropy, self.now)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.extend(proof.authorization.map(|value| (AUTHORIZATION, value)));
+        let proven = proof.parameters.iter().map(|(name, value)| (*name, value.as_str()));
+        let body = wire::form(&parameters.iter().copied().chain(proven).collect::<Vec<_>>());
+        let fetch = wire::request(Method::POST, url, headers, body.into_bytes(), purpose, timeout)
+            .ok_or(UsageError::NoEndpoint(endpoint.name()))?;
+        let secrets = secrets.into_iter().cloned().chain(proof.secrets).collect();
+        Ok((fetch, Sent { purpose, secrets, unoffered: self.unoffered() }))
+    }
+
+    /// Its proof says which client it is.
+    pub(crate) fn names_client(&self) -> bool {
+        matches!(self.registration.client_auth, ClientAuth::Post | ClientAuth::Tls | ClientAuth::None)
+    }
+
+    fn unoffered(&self) -> Option<(ClientAuth, Excerpt)> {
+        let offered = self.metadata.auth_methods.as_ref()?;
+        let used = self.registration.client_auth;
+        (!used.is_among(offered)).then(|| (used, Excerpt::of(&offered.join(" "))))
+    }
+
+    /// An assertion that is addressed to the issuer is of no use to any other provider.
+    fn assertion_audience(&self) -> Result<&str, Error> {
+        match self.config.profile.assertion_audience {
+            AssertionAudience::Issuer => Ok(&self.config.issuer.0),
+            AssertionAudience::TokenEndpoint => Ok(self.metadata.token_endpoint.required()?.as_str()),
+        }
+    }
 }
 
 impl TokenResponse {
@@ -168,7 +208,7 @@ impl TokenResponse {
 }
 
 /// An error response, whatever its status says ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
-fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<ProviderError> {
+pub(crate) fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<ProviderError> {
     let json = wire::media_type(response.headers()).is_some_and(|found| found == "application/json");
     let possible =
         [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED].contains(&response.status());
@@ -178,7 +218,11 @@ fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<ProviderError> 
     let answer = Object::parse(response.body(), MAX_MEMBERS).ok()?;
     let code = text(&answer, "error").ok()??;
     let description = text(&answer, "error_description").ok().flatten();
-    Some(ProviderError::TokenEndpoint {
+    if let (Some((configured, offered)), "invalid_client") = (&sent.unoffered, &*code) {
+        return Some(ProviderError::ClientAuth { configured: *configured, offered: offered.clone() });
+    }
+    Some(ProviderError::Refused {
+        purpose: sent.purpose,
         status: response.status().as_u16(),
         code: sent.excerpt(&code),
         description: description.map(|text| sent.excerpt(&text)),

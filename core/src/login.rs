@@ -12,11 +12,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::config::{Issuer, Registration};
+use crate::config::{Config, Registration, ResponseMode};
 use crate::discovery::Metadata;
 use crate::entropy::{self, EntropySource};
 use crate::error::{Error, UsageError};
 use crate::jose::base64url;
+use crate::profile::{NoncePolicy, ProviderProfile};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::TokenRules;
@@ -111,8 +112,12 @@ impl LoginState {
     }
 
     /// What the ID token of this sign-in must be, beyond what every ID token must be.
-    pub(crate) fn narrow(&self, rules: TokenRules) -> TokenRules {
-        let rules = rules.nonce(self.nonce.expose());
+    pub(crate) fn narrow(&self, rules: TokenRules, nonce: NoncePolicy) -> TokenRules {
+        let rules = match nonce {
+            NoncePolicy::Required => rules.nonce(self.nonce.expose()),
+            NoncePolicy::IfPresent => rules.nonce_if_present(self.nonce.expose()),
+            NoncePolicy::Off => rules,
+        };
         let rules = match self.max_age {
             Some(seconds) => rules.max_age(Duration::from_secs(seconds)),
             None => rules,
@@ -129,75 +134,100 @@ pub(crate) fn short_hash(secret: &str) -> String {
     base64url::encode(Sha256::digest(secret).get(..12).unwrap_or_default())
 }
 
-/// Makes the authorization request, with a fresh `state`, `nonce` and PKCE verifier
+/// An authorization request, with a fresh `state`, `nonce` and PKCE verifier
 /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636#section-4)).
-pub(crate) fn begin(
-    registration: &Registration,
-    issuer: &Issuer,
-    metadata: &Metadata,
-    options: &LoginOptions,
-    entropy: &dyn EntropySource,
-    now: UnixTime,
-) -> Result<Redirect, Error> {
-    let endpoint = metadata.authorization_endpoint.required()?;
-    check_extra(&options.extra, endpoint)?;
-    let login = LoginState {
-        state: Secret::new(entropy::token(entropy)?),
-        nonce: Secret::new(entropy::token(entropy)?),
-        code_verifier: Secret::new(entropy::token(entropy)?),
-        issuer: issuer.0.clone(),
-        return_to: local_path(options.return_to.as_deref().unwrap_or("/")).to_owned(),
-        started: now,
-        max_age: options.max_age.map(|age| age.as_secs()),
-        acr: options.claims.as_ref().and_then(essential_acr),
-    };
-    let url = authorization_request(endpoint, registration, &login, options);
-    Ok(Redirect { url, login })
+pub(crate) struct AuthorizationRequest {
+    endpoint: Url,
+    pub(crate) parameters: Vec<(String, String)>,
+    login: LoginState,
 }
 
-fn authorization_request(
-    endpoint: &Url,
+impl AuthorizationRequest {
+    pub(crate) fn new(
+        config: &Config,
+        registration: &Registration,
+        metadata: &Metadata,
+        options: &LoginOptions,
+        entropy: &dyn EntropySource,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
+        let endpoint = metadata.authorization_endpoint.required()?;
+        let of_profile = own_parameters(&config.profile, options);
+        check_extra(&options.extra, &of_profile, endpoint)?;
+        let login = LoginState {
+            state: Secret::new(entropy::token(entropy)?),
+            nonce: Secret::new(entropy::token(entropy)?),
+            code_verifier: Secret::new(entropy::token(entropy)?),
+            issuer: config.issuer.0.clone(),
+            return_to: local_path(options.return_to.as_deref().unwrap_or("/")).to_owned(),
+            started: now,
+            max_age: options.max_age.map(|age| age.as_secs()),
+            acr: options.claims.as_ref().and_then(essential_acr),
+        };
+        let parameters = parameters(config, registration, &login, options).into_iter();
+        let more = of_profile.iter().copied().chain(&options.extra).cloned();
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value)).chain(more).collect();
+        Ok(Self { endpoint: endpoint.clone(), parameters, login })
+    }
+
+    /// By way of the browser.
+    pub(crate) fn redirect(self) -> Redirect {
+        let mut url = self.endpoint;
+        url.query_pairs_mut().extend_pairs(&self.parameters);
+        Redirect { url, login: self.login }
+    }
+
+    /// The same once the provider has been told all of it
+    /// ([RFC 9126 section 4](https://www.rfc-editor.org/rfc/rfc9126#section-4)).
+    pub(crate) fn redirect_pushed(self, client_id: &str, request_uri: &str) -> Redirect {
+        let mut url = self.endpoint;
+        url.query_pairs_mut().append_pair("client_id", client_id).append_pair("request_uri", request_uri);
+        Redirect { url, login: self.login }
+    }
+}
+
+/// What the profile adds, but for a `prompt` where this sign-in has one of its own.
+fn own_parameters<'a>(profile: &'a ProviderProfile, options: &LoginOptions) -> Vec<&'a (String, String)> {
+    let kept = |(name, _): &&(String, String)| name != "prompt" || options.prompt.is_none();
+    profile.authorize_parameters.iter().filter(kept).collect()
+}
+
+fn parameters(
+    config: &Config,
     registration: &Registration,
     login: &LoginState,
     options: &LoginOptions,
-) -> Url {
-    let challenge = base64url::encode(&Sha256::digest(login.code_verifier.expose()));
-    let mut url = endpoint.clone();
-    let mut query = url.query_pairs_mut();
-    query
-        .append_pair("response_type", "code")
-        .append_pair("client_id", &registration.client_id)
-        .append_pair("redirect_uri", registration.redirect_uri.as_str())
-        .append_pair("scope", &registration.scopes)
-        .append_pair("state", login.state.expose())
-        .append_pair("nonce", login.nonce.expose())
-        .append_pair("code_challenge", &challenge)
-        .append_pair("code_challenge_method", "S256");
-    if registration.response_mode != crate::config::ResponseMode::Query {
-        query.append_pair("response_mode", registration.response_mode.name());
-    }
+) -> Vec<(&'static str, String)> {
+    let profile = &config.profile;
+    let nonce = (profile.nonce != NoncePolicy::Off).then(|| login.nonce.expose().to_owned());
+    let challenge = profile.pkce.then(|| base64url::encode(&Sha256::digest(login.code_verifier.expose())));
+    let challenge_method = profile.pkce.then(|| "S256".to_owned());
+    let response_mode = registration.response_mode;
+    let response_mode = (response_mode != ResponseMode::Query).then(|| response_mode.name().to_owned());
     let max_age = options.max_age.map(|age| age.as_secs().to_string());
     let claims = options.claims.as_ref().map(Value::to_string);
-    let optional = [
-        ("prompt", &options.prompt),
-        ("login_hint", &options.login_hint),
-        ("ui_locales", &options.ui_locales),
-        ("max_age", &max_age),
-        ("acr_values", &options.acr_values),
-        ("claims", &claims),
+    let all = [
+        ("response_type", Some(registration.response_type.name().to_owned())),
+        ("client_id", Some(registration.client_id.clone())),
+        ("redirect_uri", Some(registration.redirect_uri.to_string())),
+        ("scope", Some(registration.scopes.clone())),
+        ("state", Some(login.state.expose().to_owned())),
+        ("nonce", nonce),
+        ("code_challenge", challenge),
+        ("code_challenge_method", challenge_method),
+        ("response_mode", response_mode),
+        ("prompt", options.prompt.clone()),
+        ("login_hint", options.login_hint.clone()),
+        ("ui_locales", options.ui_locales.clone()),
+        ("max_age", max_age),
+        ("acr_values", options.acr_values.clone()),
+        ("claims", claims),
     ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            query.append_pair(name, value);
-        }
-    }
-    query.extend_pairs(&options.extra);
-    drop(query);
-    url
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Parameters that an extra one must not be: the protocol sets them, and each may stand only once.
-const RESERVED: [&str; 17] = [
+pub(crate) const RESERVED: [&str; 17] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -217,8 +247,13 @@ const RESERVED: [&str; 17] = [
     "request_uri",
 ];
 
-fn check_extra(extra: &[(String, String)], endpoint: &Url) -> Result<(), UsageError> {
+fn check_extra(
+    extra: &[(String, String)],
+    of_profile: &[&(String, String)],
+    endpoint: &Url,
+) -> Result<(), UsageError> {
     let mut seen: HashSet<&str> = HashSet::from(RESERVED);
+    seen.extend(of_profile.iter().map(|(name, _)| name.as_str()));
     let in_endpoint: Vec<String> = endpoint.query_pairs().map(|(name, _)| name.into_owned()).collect();
     seen.extend(in_endpoint.iter().map(String::as_str));
     match extra.iter().find(|(name, _)| !seen.insert(name)) {

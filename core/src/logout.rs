@@ -3,9 +3,10 @@
 
 use url::Url;
 
-use crate::config::Registration;
+use crate::config::{Config, Registration};
 use crate::discovery::Metadata;
 use crate::error::Error;
+use crate::profile::Logout;
 use crate::secret::Secret;
 
 /// The longest address that every browser, proxy and server on its way takes, in bytes.
@@ -21,11 +22,24 @@ impl EndSession {
     /// `None` if the provider has no place for it.
     pub(crate) fn new(
         metadata: &Metadata,
+        config: &Config,
         registration: &Registration,
         id_token: Option<&Secret>,
         state: &str,
     ) -> Result<Option<Self>, Error> {
-        let Some(endpoint) = metadata.end_session_endpoint.optional()?.cloned() else { return Ok(None) };
+        let endpoint = match &config.profile.logout {
+            Logout::Local => return Ok(None),
+            Logout::Address { url, client_id, return_to } => {
+                let Ok(endpoint) = Url::parse(url) else { return Ok(None) };
+                let named = [
+                    (*client_id, registration.client_id.clone()),
+                    (*return_to, post_logout_redirect_uri(registration)),
+                ];
+                return Ok(Some(Self { endpoint, parameters: named.to_vec() }));
+            }
+            Logout::RpInitiated => metadata.end_session_endpoint.optional()?.cloned(),
+        };
+        let Some(endpoint) = endpoint else { return Ok(None) };
         let hint = id_token.map(|id_token| ("id_token_hint", id_token.expose().to_owned()));
         let parameters = hint.into_iter().chain([
             ("client_id", registration.client_id.clone()),

@@ -1,8 +1,9 @@
 //! Claims that OpenID Connect and OAuth define beyond the registered ones: scopes, and e-mail addresses that a rule may
 //! rely on.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::error::TokenError;
 use crate::jose::Claims;
 
 impl Claims {
@@ -42,4 +43,29 @@ impl Claims {
         let whole = !person.is_empty() && !domain.is_empty() && !domain.contains('@');
         (self.email_verified() == Some(true) && whole && listed).then_some(email)
     }
+
+    /// With the claims that some providers write as strings read as what they mean.
+    pub(crate) fn with_booleans(self) -> Result<Self, TokenError> {
+        let mut all = self.all().clone();
+        if read_booleans(&mut all) { Self::proven(all) } else { Ok(self) }
+    }
+}
+
+/// Claims that are `true` or `false`.
+const BOOLEANS: [&str; 3] = ["email_verified", "phone_number_verified", "is_private_email"];
+
+/// Reads `"true"` as `true` and `"false"` as `false`: whether there were any.
+pub(crate) fn read_booleans(claims: &mut Map<String, Value>) -> bool {
+    let mut found = false;
+    for name in BOOLEANS {
+        let Some(value) = claims.get_mut(name) else { continue };
+        let read = match value.as_str() {
+            Some("true") => true,
+            Some("false") => false,
+            _ => continue,
+        };
+        *value = Value::Bool(read);
+        found = true;
+    }
+    found
 }

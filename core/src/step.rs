@@ -60,6 +60,12 @@ pub enum Purpose {
     Token,
     /// A userinfo request.
     Userinfo,
+    /// A pushed authorization request.
+    PushedAuthorization,
+    /// A question about a token.
+    Introspection,
+    /// The revocation of a token.
+    Revocation,
 }
 
 impl Purpose {
@@ -71,6 +77,9 @@ impl Purpose {
             Self::Keys => "keys",
             Self::Token => "token",
             Self::Userinfo => "userinfo",
+            Self::PushedAuthorization => "pushed_authorization",
+            Self::Introspection => "introspection",
+            Self::Revocation => "revocation",
         }
     }
 }

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
 use crate::danger::Danger;
-use crate::error::{ConfigError, TokenError};
+use crate::error::{ConfigError, Quirk, TokenError};
+use crate::issuer::IssuerPolicy;
 use crate::jose::{Algorithm, Claims, Compact, KeySet, Registered, base64url};
 use crate::remember::Lifetime;
 use crate::secret::Secret;
@@ -36,7 +37,12 @@ pub(crate) const LOGOUT_AGE: Duration = Duration::from_secs(120);
 pub struct TokenRules {
     kind: Kind,
     issuer: String,
+    issuers: IssuerPolicy,
     audiences: Vec<String>,
+    /// The claim that names an audience, if not `aud`.
+    audience_claim: Option<&'static str>,
+    /// Claims that must have these values.
+    claims: Vec<(&'static str, String)>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
     max_token_age: Option<Duration>,
@@ -54,6 +60,8 @@ enum Kind {
 struct IdRules {
     trusted_audiences: Vec<String>,
     nonce: Option<Secret>,
+    /// A token without a nonce passes, too.
+    nonce_may_lack: bool,
     max_age: Option<Duration>,
     acr_values: Option<Vec<String>>,
 }
@@ -126,7 +134,10 @@ impl TokenRules {
         Ok(Self {
             kind,
             issuer: issuer.to_owned(),
+            issuers: IssuerPolicy::Exact,
             audiences: vec![audience.to_owned()],
+            audience_claim: None,
+            claims: Vec::new(),
             algorithms: vec![Algorithm::Rs256],
             leeway: Duration::from_secs(60),
             max_token_age: None,
@@ -182,6 +193,29 @@ impl TokenRules {
         self
     }
 
+    /// Whose tokens are taken, where that is not the issuer alone.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the policy could take more than was meant.
+    pub fn issuers(mut self, issuers: IssuerPolicy) -> Result<Self, ConfigError> {
+        self.issuers = issuers.checked("issuers")?;
+        Ok(self)
+    }
+
+    /// The claim, a string, that must be one of the audiences in place of `aud`: for providers whose access tokens name none.
+    #[must_use]
+    pub fn audience_claim(mut self, claim: &'static str) -> Self {
+        self.audience_claim = Some(claim);
+        self
+    }
+
+    /// Claims that a token must carry, and their values, strings.
+    #[must_use]
+    pub fn claims(mut self, claims: &[(&'static str, String)]) -> Self {
+        self.claims.extend_from_slice(claims);
+        self
+    }
+
     /// The kinds of access token taken. No effect on other tokens.
     ///
     /// # Errors
@@ -201,6 +235,16 @@ impl TokenRules {
     pub fn nonce(mut self, nonce: &str) -> Self {
         if let Kind::Id(rules) = &mut self.kind {
             rules.nonce = Some(Secret::new(nonce));
+        }
+        self
+    }
+
+    /// The `nonce` that an ID token must carry if it carries one.
+    #[must_use]
+    pub(crate) fn nonce_if_present(mut self, nonce: &str) -> Self {
+        self = self.nonce(nonce);
+        if let Kind::Id(rules) = &mut self.kind {
+            rules.nonce_may_lack = true;
         }
         self
     }
@@ -228,20 +272,19 @@ impl TokenRules {
     /// # Errors
     /// [`TokenError`], for the first rule that it breaks.
     pub fn verify(&self, token: &str, keys: &KeySet, now: UnixTime) -> Result<Claims, TokenError> {
-        self.verify_with(token, None, keys, now)
+        self.verify_with(token, Beside::default(), keys, now)
     }
 
-    /// The same for an ID token that came together with an access token: a present `at_hash` must be the access token's
-    /// ([OpenID Connect Core section 3.1.3.8](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowTokenValidation)).
+    /// The same for an ID token that came together with something.
     pub(crate) fn verify_with(
         &self,
         token: &str,
-        access_token: Option<&str>,
+        beside: Beside<'_>,
         keys: &KeySet,
         now: UnixTime,
     ) -> Result<Claims, TokenError> {
         let compact = Compact::parse(token, &self.algorithms, Some(keys))?;
-        let claims = self.check(&compact, access_token, now)?;
+        let claims = self.check(&compact, beside, now)?;
         let key = keys.verify(&compact)?;
         let proven = claims.prove()?;
         Ok(proven.into_claims(compact.payload, Some(key)))
@@ -251,33 +294,32 @@ impl TokenRules {
     pub(crate) fn inspect(
         &self,
         token: &str,
-        access_token: Option<&str>,
+        beside: Beside<'_>,
         now: UnixTime,
     ) -> Result<Inspected, TokenError> {
         let compact = Compact::parse(token, &self.algorithms, None)?;
-        self.check(&compact, access_token, now)?;
+        self.check(&compact, beside, now)?;
         Ok(Inspected { names_key: compact.header.kid.is_some() })
     }
 
     fn check<'a>(
         &self,
         token: &'a Compact<'_>,
-        access_token: Option<&str>,
+        beside: Beside<'_>,
         now: UnixTime,
     ) -> Result<Registered<'a>, TokenError> {
         let claims = Registered::parse(&token.payload)?;
         let kind = self.check_kind(token, &claims)?;
-        // Byte by byte: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation, rule 2
-        if claims.iss != self.issuer {
-            return Err(TokenError::ClaimInvalid("iss"));
-        }
-        if !claims.aud.iter().any(|aud| self.is_audience(aud)) {
-            return Err(TokenError::ClaimInvalid("aud"));
-        }
+        self.issuers.check(&self.issuer, &claims)?;
+        self.check_audience(&claims)?;
         claims.dates.check(self.leeway, now)?;
         self.check_age(claims.dates.iat, now)?;
+        for (name, value) in &self.claims {
+            let found = claims.text(name)?.ok_or(TokenError::ClaimMissing(name))?;
+            (found == *value).then_some(()).ok_or(TokenError::ClaimInvalid(name))?;
+        }
         match (&self.kind, kind) {
-            (Kind::Id(rules), _) => self.check_id(rules, token, &claims, access_token, now)?,
+            (Kind::Id(rules), _) => self.check_id(rules, token, &claims, beside, now)?,
             (Kind::Access(_), kind) => self.check_access(kind, &claims)?,
             (Kind::Logout, _) => self.check_logout(&claims, now)?,
         }
@@ -294,6 +336,18 @@ impl TokenRules {
             .zip(issued)
             .map(|(age, issued)| issued.saturating_add(age).saturating_add(self.leeway));
         Lifetime { from: since.saturating_sub(self.leeway), until: too_old.unwrap_or(expires).min(expires) }
+    }
+
+    fn check_audience(&self, claims: &Registered<'_>) -> Result<(), TokenError> {
+        if let Some(name) = self.audience_claim {
+            let named = claims.text(name)?.ok_or(TokenError::ClaimMissing(name))?;
+            return if self.is_audience(&named) { Ok(()) } else { Err(TokenError::ClaimInvalid(name)) };
+        }
+        if claims.aud.iter().any(|aud| self.is_audience(aud)) {
+            return Ok(());
+        }
+        let quirk = Quirk::of_audiences(claims.aud.iter().map(|aud| &**aud));
+        Err(quirk.map_or(TokenError::ClaimInvalid("aud"), TokenError::from))
     }
 
     fn is_audience(&self, name: &str) -> bool {
@@ -333,17 +387,14 @@ impl TokenRules {
         rules: &IdRules,
         token: &Compact<'_>,
         claims: &Registered<'_>,
-        access_token: Option<&str>,
+        beside: Beside<'_>,
         now: UnixTime,
     ) -> Result<(), TokenError> {
         claims.subject()?;
         claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
         self.check_authorized_party(&rules.trusted_audiences, claims)?;
-        let nonce = claims.text("nonce")?.unwrap_or_default();
-        if rules.nonce.as_ref().is_some_and(|expected| !equal(&nonce, expected.expose())) {
-            return Err(TokenError::ClaimInvalid("nonce"));
-        }
-        check_at_hash(token.header.algorithm, claims, access_token)?;
+        check_nonce(rules, claims)?;
+        beside.check(token.header.algorithm, claims)?;
         self.check_auth_time(rules, claims, now)?;
         let acr = claims.text("acr")?;
         match &rules.acr_values {
@@ -432,6 +483,17 @@ pub(crate) struct Inspected {
     pub(crate) names_key: bool,
 }
 
+/// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation), rule 11.
+fn check_nonce(rules: &IdRules, claims: &Registered<'_>) -> Result<(), TokenError> {
+    let found = claims.text("nonce")?;
+    let Some(expected) = &rules.nonce else { return Ok(()) };
+    match found {
+        Some(found) if equal(&found, expected.expose()) => Ok(()),
+        None if rules.nonce_may_lack => Ok(()),
+        _ => Err(TokenError::ClaimInvalid("nonce")),
+    }
+}
+
 /// What [RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires beyond `iss`, `aud` and `exp`.
 fn check_at_jwt(claims: &Registered<'_>) -> Result<(), TokenError> {
     for name in ["sub", "client_id", "iat", "jti"] {
@@ -469,14 +531,33 @@ fn check_scope(kind: Option<AccessToken>, claims: &Registered<'_>) -> Result<(),
     Ok(())
 }
 
-fn check_at_hash(
-    algorithm: Algorithm,
-    claims: &Registered<'_>,
-    access_token: Option<&str>,
-) -> Result<(), TokenError> {
-    let (Some(at_hash), Some(access_token)) = (claims.text("at_hash")?, access_token) else { return Ok(()) };
-    let wanted = left_half(algorithm, access_token.as_bytes());
-    if equal(&at_hash, &wanted) { Ok(()) } else { Err(TokenError::ClaimInvalid("at_hash")) }
+/// What an ID token came together with, whose hashes it may carry.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    pub(crate) access_token: Option<&'a str>,
+    pub(crate) code: Option<&'a str>,
+}
+
+impl Beside<'_> {
+    /// A present `at_hash` must be the access token's
+    /// ([OpenID Connect Core section 3.1.3.8](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowTokenValidation)),
+    /// and `c_hash` must be there and the code's where one came along
+    /// ([section 3.3.2.10](https://openid.net/specs/openid-connect-core-1_0.html#CodeValidation)).
+    fn check(self, algorithm: Algorithm, claims: &Registered<'_>) -> Result<(), TokenError> {
+        let is_hash = |hash: &str, of: &str| equal(hash, &left_half(algorithm, of.as_bytes()));
+        let (at_hash, c_hash) = (claims.text("at_hash")?, claims.text("c_hash")?);
+        if let (Some(hash), Some(access_token)) = (at_hash, self.access_token)
+            && !is_hash(&hash, access_token)
+        {
+            return Err(TokenError::ClaimInvalid("at_hash"));
+        }
+        match (self.code, c_hash) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(TokenError::ClaimMissing("c_hash")),
+            (Some(code), Some(hash)) if is_hash(&hash, code) => Ok(()),
+            (Some(_), Some(_)) => Err(TokenError::ClaimInvalid("c_hash")),
+        }
+    }
 }
 
 /// The left half of the hash that goes with the signature algorithm, base64url.

@@ -8,9 +8,11 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::config::Config;
 use crate::error::ProviderError;
 use crate::jose::json::{MAX_MEMBERS, Object, WrongType};
 use crate::secret::Secret;
+use crate::standard_claims::read_booleans;
 use crate::step::{Fetch, FetchResult, Purpose};
 use crate::wire;
 
@@ -74,7 +76,7 @@ impl Answer {
 pub(crate) fn accept(
     claims: &[u8],
     subject: &str,
-    issuer: &str,
+    config: &Config,
     client_id: &str,
 ) -> Result<Userinfo, ProviderError> {
     let object = Object::parse(claims, MAX_MEMBERS)
@@ -83,17 +85,21 @@ pub(crate) fn accept(
     if object.get::<String>("sub") != Ok(Some(subject.to_owned())) {
         return Err(ProviderError::SubjectMismatch);
     }
-    check_addressee(&object, issuer, client_id)?;
+    check_addressee(&object, config, client_id)?;
     let text = std::str::from_utf8(claims).unwrap_or_default();
-    let all = serde_json::from_str(text).map_err(|_| ProviderError::Member(Purpose::Userinfo, "number"))?;
+    let mut all =
+        serde_json::from_str(text).map_err(|_| ProviderError::Member(Purpose::Userinfo, "number"))?;
+    if config.profile.lenient_booleans {
+        read_booleans(&mut all);
+    }
     Ok(Userinfo { all })
 }
 
 /// A signed answer names issuer and audience; a plain one need not.
-fn check_addressee(object: &Object<'_>, issuer: &str, client_id: &str) -> Result<(), ProviderError> {
+fn check_addressee(object: &Object<'_>, config: &Config, client_id: &str) -> Result<(), ProviderError> {
     let wrong = |name| ProviderError::Member(Purpose::Userinfo, name);
     let iss: Option<String> = object.get("iss").map_err(|WrongType| wrong("iss"))?;
-    if iss.is_some_and(|iss| iss != issuer) {
+    if iss.is_some_and(|iss| !config.profile.issuers.allows(&config.issuer.0, &iss)) {
         return Err(wrong("iss"));
     }
     let aud = match object.get::<Vec<String>>("aud") {

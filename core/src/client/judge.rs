@@ -13,7 +13,7 @@ use crate::keys;
 use crate::secret::Secret;
 use crate::step::{Purpose, Step};
 use crate::time::UnixTime;
-use crate::token::TokenRules;
+use crate::token::{Beside, TokenRules};
 
 impl Client {
     /// Verifies an ID token as of a sign-in long past: without `nonce`.
@@ -67,7 +67,8 @@ impl Client {
         let held = self.keys_at_hand(now);
         if let Some(held) = &held {
             let judged = rules.verify(token, &held.document, now);
-            let names_key = || rules.inspect(token, None, now).is_ok_and(|token| token.names_key);
+            let names_key =
+                || rules.inspect(token, Beside::default(), now).is_ok_and(|token| token.names_key);
             match judged {
                 Err(TokenError::UnknownKey) => {}
                 Err(TokenError::BadSignature) if !names_key() => {}
@@ -77,7 +78,7 @@ impl Client {
                 return Step::Done(judged);
             }
         }
-        let token = Token { text: Secret::new(token), goes_with: None, rules: rules.clone() };
+        let token = Token { text: Secret::new(token), access_token: None, code: None, rules: rules.clone() };
         self.verify(token, held.map(|held| held.asked), now.saturating_add(PATIENCE), now)
     }
 
@@ -116,13 +117,12 @@ impl Client {
         deadline: UnixTime,
         now: UnixTime,
     ) -> Step<Result<Claims, TokenError>> {
-        let names_key = match token.rules.inspect(token.text.expose(), token.access_token(), now) {
+        let names_key = match token.rules.inspect(token.text.expose(), token.beside(), now) {
             Ok(inspected) => inspected.names_key,
             Err(error) => return Step::Done(Err(error)),
         };
-        let judge = move |keys: &KeySet, now| {
-            token.rules.verify_with(token.text.expose(), token.access_token(), keys, now)
-        };
+        let judge =
+            move |keys: &KeySet, now| token.rules.verify_with(token.text.expose(), token.beside(), keys, now);
         self.judge(Judgement { arrived: now, deadline, names_key, judge }, in_vain, now)
     }
 
@@ -243,12 +243,17 @@ pub(super) struct Judgement<J> {
 /// A token on its way through a verification that may have to wait for keys.
 pub(super) struct Token {
     pub(super) text: Secret,
-    pub(super) goes_with: Option<Secret>,
+    /// What it came together with.
+    pub(super) access_token: Option<Secret>,
+    pub(super) code: Option<Secret>,
     pub(super) rules: TokenRules,
 }
 
 impl Token {
-    fn access_token(&self) -> Option<&str> {
-        self.goes_with.as_ref().map(Secret::expose)
+    fn beside(&self) -> Beside<'_> {
+        Beside {
+            access_token: self.access_token.as_ref().map(Secret::expose),
+            code: self.code.as_ref().map(Secret::expose),
+        }
     }
 }

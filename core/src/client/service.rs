@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use super::{Client, PATIENCE, left, redeemed};
 use crate::config::ClientAuth;
-use crate::discovery::Metadata;
 use crate::error::{Error, ProviderError, UsageError};
-use crate::exchange::{self, Sent};
 use crate::service::ServiceToken;
-use crate::step::{Fetch, FetchError, Purpose, Step};
+use crate::step::{FetchError, Purpose, Step};
 use crate::time::UnixTime;
 use crate::turns::{Ticket, Turn};
 
@@ -38,7 +36,7 @@ impl Client {
     fn has_credentials(&self) -> Result<(), UsageError> {
         match self.registration()?.client_auth {
             ClientAuth::None => Err(UsageError::PublicClient),
-            ClientAuth::Basic | ClientAuth::Post => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -72,24 +70,13 @@ impl Client {
     ) -> Step<Result<ServiceToken, Error>> {
         let (this, asked) = (self.clone(), scope.clone());
         let token = self.metadata(deadline, now).and_then(now, move |metadata, sent| {
-            let timeout = left(Purpose::Token, deadline, sent);
-            redeemed(this.client_grant(&metadata, &asked, timeout), move |response, _| {
-                Step::Done(Ok(ServiceToken::new(response, asked, sent)))
-            })
+            let fetch = this
+                .asker(&metadata, sent)
+                .and_then(|asker| asker.client_grant(&asked, left(Purpose::Token, deadline, sent)?));
+            redeemed(fetch, move |response, _| Step::Done(Ok(ServiceToken::new(response, asked, sent))))
         });
         let this = self.clone();
         token.then(now, move |token, now| Step::Done(this.land(ticket, &scope, token, now)))
-    }
-
-    fn client_grant(
-        &self,
-        metadata: &Metadata,
-        scope: &str,
-        timeout: Result<Duration, ProviderError>,
-    ) -> Result<(Fetch, Sent), Error> {
-        let endpoint = metadata.token_endpoint.required()?.as_str();
-        exchange::client_grant(self.registration()?, endpoint, scope, timeout?)
-            .ok_or(UsageError::NoEndpoint("token_endpoint").into())
     }
 
     /// Where the request failed, a token that has not ended serves on.

@@ -1,20 +1,21 @@
 //! A sign-in from its redirect to its session, and the refresh of what it gave.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use super::judge::Token;
 use super::store::consume;
-use super::{Client, PATIENCE, SIGN_IN_PATIENCE, left, redeemed};
+use super::{Client, PATIENCE, SIGN_IN_PATIENCE, left, redeemed, requested};
 use crate::discovery::Metadata;
-use crate::error::{CallbackError, Error, ProviderError, UsageError};
-use crate::exchange::{self, Sent, TokenResponse};
+use crate::error::{CallbackError, Error, ProviderError, TokenError, UsageError};
+use crate::exchange::TokenResponse;
 use crate::jose::Claims;
-use crate::login::{self, Callback, LoginOptions, LoginState, Redirect};
+use crate::login::{AuthorizationRequest, Callback, LoginOptions, LoginState, Redirect};
+use crate::pushed;
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::step::{Fetch, Purpose, Step};
+use crate::step::{Purpose, Step};
 use crate::time::UnixTime;
+use crate::token::TokenRules;
 
 impl Client {
     /// Starts a sign-in: where to send the browser, and what to bind to it meanwhile.
@@ -22,13 +23,48 @@ impl Client {
     /// Its output is an [`Error`] when the provider's metadata is not to be had, an extra parameter is reserved, or the
     /// random source fails.
     pub fn begin_login(&self, options: LoginOptions, now: UnixTime) -> Step<Result<Redirect, Error>> {
-        let this = self.clone();
-        self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, now| {
-            let issuer = &this.inner.config.issuer;
-            let begun = this.registration().map_err(Error::from).and_then(|registration| {
-                login::begin(registration, issuer, &metadata, &options, this.entropy(), now)
+        let (this, deadline) = (self.clone(), now.saturating_add(PATIENCE));
+        self.metadata(deadline, now).and_then(now, move |metadata, now| {
+            let prepared = this.registration().map_err(Error::from).and_then(|registration| {
+                let (config, entropy) = (&this.inner.config, this.entropy());
+                AuthorizationRequest::new(config, registration, &metadata, &options, entropy, now)
             });
-            Step::Done(begun)
+            match prepared {
+                Err(error) => Step::Done(Err(error)),
+                Ok(request) if this.pushes(&metadata) => this.push(request, &metadata, deadline, now),
+                Ok(request) => Step::Done(Ok(request.redirect())),
+            }
+        })
+    }
+
+    fn pushes(&self, metadata: &Metadata) -> bool {
+        let wanted = self.registration().is_ok_and(|registration| registration.pushed);
+        wanted || metadata.requires_pushed_authorization
+    }
+
+    fn push(
+        &self,
+        request: AuthorizationRequest,
+        metadata: &Metadata,
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Redirect, Error>> {
+        const PURPOSE: Purpose = Purpose::PushedAuthorization;
+        let proving =
+            self.inner.config.registration.as_ref().map(|registration| registration.client_id.clone());
+        let fetch = self.asker(metadata, now).and_then(|asker| {
+            // Who asks is said by the client's authentication, and once.
+            let parameters: Vec<_> = request
+                .parameters
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .filter(|(name, _)| *name != "client_id" || !asker.names_client())
+                .collect();
+            let endpoint = &metadata.pushed_authorization_request_endpoint;
+            asker.request(endpoint, PURPOSE, &parameters, [], left(PURPOSE, deadline, now)?)
+        });
+        requested(fetch, pushed::request_uri, move |request_uri, _| {
+            Step::Done(Ok(request.redirect_pushed(&proving.unwrap_or_default(), &request_uri)))
         })
     }
 
@@ -41,8 +77,12 @@ impl Client {
         callback: Callback,
         now: UnixTime,
     ) -> Step<Result<Session, Error>> {
-        if let Err(error) = callback.check(&login, &self.inner.config.issuer, now) {
-            return Step::Done(Err(error.into()));
+        let config = &self.inner.config;
+        let checked = self.registration().map_err(Error::from).and_then(|registration| {
+            callback.check(&login, config, registration.response_type, now).map_err(Error::from)
+        });
+        if let Err(error) = checked {
+            return Step::Done(Err(error));
         }
         let deadline = now.saturating_add(SIGN_IN_PATIENCE);
         let this = self.clone();
@@ -72,29 +112,56 @@ impl Client {
     ) -> Step<Result<Session, Error>> {
         let this = self.clone();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
-            let fetch = this.code_grant(&metadata, callback, &login, left(Purpose::Token, deadline, now));
-            redeemed(fetch, move |response, now| this.signed_in(&login, response, deadline, now))
+            let in_front = callback.id_token_with_code();
+            let code = match callback.into_code(&metadata) {
+                Ok(code) => code,
+                Err(error) => return Step::Done(Err(error.into())),
+            };
+            this.verify_in_front(in_front, &login, deadline, now).and_then(now, move |in_front, now| {
+                let fetch = this.asker(&metadata, now).and_then(|asker| {
+                    let verifier = this.inner.config.profile.pkce.then(|| login.code_verifier());
+                    asker.code_grant(&code, verifier, left(Purpose::Token, deadline, now)?)
+                });
+                redeemed(fetch, move |response, now| {
+                    this.signed_in(&login, in_front, response, deadline, now)
+                })
+            })
         })
     }
 
-    fn code_grant(
+    /// The ID token that came with a code: it must be good, and of this code, before that is redeemed
+    /// ([OpenID Connect Core section 3.3.2.10](https://openid.net/specs/openid-connect-core-1_0.html#CodeValidation)).
+    fn verify_in_front(
         &self,
-        metadata: &Metadata,
-        callback: Callback,
+        in_front: Option<(Secret, Secret)>,
         login: &LoginState,
-        timeout: Result<Duration, ProviderError>,
-    ) -> Result<(Fetch, Sent), Error> {
-        let registration = self.registration()?;
-        let code = callback.into_code(metadata)?;
-        let endpoint = metadata.token_endpoint.required()?.as_str();
-        exchange::code_grant(registration, endpoint, &code, login.code_verifier(), timeout?)
-            .ok_or(UsageError::NoEndpoint("token_endpoint").into())
+        deadline: UnixTime,
+        now: UnixTime,
+    ) -> Step<Result<Option<Claims>, Error>> {
+        let Some((text, code)) = in_front else { return Step::Done(Ok(None)) };
+        let token = match self.id_rules(Some(login)) {
+            Ok(rules) => Token { text, access_token: None, code: Some(code), rules },
+            Err(error) => return Step::Done(Err(error.into())),
+        };
+        let claims = self.verify(token, None, deadline, now);
+        claims.map(now, |claims| claims.map(Some).map_err(|error| ProviderError::IdToken(error).into()))
+    }
+
+    /// What an ID token must be, that of this sign-in if it is of one.
+    fn id_rules(&self, login: Option<&LoginState>) -> Result<TokenRules, UsageError> {
+        let config = &self.inner.config;
+        let rules = config.id_rules.clone().ok_or(UsageError::NoClient)?;
+        Ok(match login {
+            Some(login) => login.narrow(rules, config.profile.nonce),
+            None => rules,
+        })
     }
 
     /// The ID token decides who has signed in.
     fn signed_in(
         &self,
         login: &LoginState,
+        in_front: Option<Claims>,
         response: TokenResponse,
         deadline: UnixTime,
         now: UnixTime,
@@ -104,7 +171,11 @@ impl Client {
         };
         let id = login.id();
         self.verify_issued(id_token.clone(), &response, Some(login), deadline, now).map(now, move |claims| {
-            claims.map(|claims| Session::new(id, claims, id_token, response.granted(now), now))
+            let claims = claims?;
+            if in_front.is_some_and(|first| (first.iss(), first.sub()) != (claims.iss(), claims.sub())) {
+                return Err(ProviderError::SubjectMismatch.into());
+            }
+            Ok(Session::new(id, claims, id_token, response.granted(now), now))
         })
     }
 
@@ -117,16 +188,17 @@ impl Client {
         deadline: UnixTime,
         now: UnixTime,
     ) -> Step<Result<Claims, Error>> {
-        let Some(rules) = self.inner.config.id_rules.clone() else {
-            return Step::Done(Err(UsageError::NoClient.into()));
+        let rules = match self.id_rules(login) {
+            Ok(rules) => rules,
+            Err(error) => return Step::Done(Err(error.into())),
         };
-        let rules = match login {
-            Some(login) => login.narrow(rules),
-            None => rules,
-        };
-        let token = Token { text: id_token, goes_with: Some(response.access_token.clone()), rules };
-        let claims = self.verify(token, None, deadline, now);
-        claims.map(now, |claims| claims.map_err(|error| ProviderError::IdToken(error).into()))
+        let access_token = Some(response.access_token.clone());
+        let token = Token { text: id_token, access_token, code: None, rules };
+        let lenient = self.inner.config.profile.lenient_booleans;
+        self.verify(token, None, deadline, now).map(now, move |claims| {
+            let readable = |claims: Claims| if lenient { claims.with_booleans() } else { Ok(claims) };
+            claims.and_then(readable).map_err(|error: TokenError| ProviderError::IdToken(error).into())
+        })
     }
 
     /// Asks for fresh tokens. A new ID token must pass every check and be of the same subject; the session stays the same
@@ -143,21 +215,12 @@ impl Client {
             move |metadata, now| this.keys_at_hand_for(metadata, deadline, now)
         });
         prepared.and_then(now, move |metadata, now| {
-            let fetch = this.refresh_grant(&metadata, &session, left(Purpose::Token, deadline, now));
+            let fetch = this.asker(&metadata, now).and_then(|asker| {
+                let refresh_token = session.refresh_token().ok_or(UsageError::NoRefreshToken)?;
+                asker.refresh_grant(refresh_token, left(Purpose::Token, deadline, now)?)
+            });
             redeemed(fetch, move |response, now| this.refreshed(session, response, deadline, now))
         })
-    }
-
-    fn refresh_grant(
-        &self,
-        metadata: &Metadata,
-        session: &Session,
-        timeout: Result<Duration, ProviderError>,
-    ) -> Result<(Fetch, Sent), Error> {
-        let endpoint = metadata.token_endpoint.required()?.as_str();
-        let refresh_token = session.refresh_token().ok_or(UsageError::NoRefreshToken)?;
-        exchange::refresh_grant(self.registration()?, endpoint, refresh_token, timeout?)
-            .ok_or(UsageError::NoEndpoint("token_endpoint").into())
     }
 
     /// [OpenID Connect Core section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse).

@@ -1,16 +1,25 @@
 //! From settings to a [`Config`]: defaults, variables, and every check.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{
-    checked_keys, checked_lifetimes, cookie_secret, parse_metadata_url, parse_redirect_uri, session_settings,
+    check_parameters, checked_keys, checked_lifetimes, cookie_secret, parse_fetched_url, parse_redirect_uri,
+    session_settings,
 };
 use super::vars::{self, Vars};
-use super::{ClientAuth, Config, Danger, Issuer, Registration, Remember, ResponseMode, SessionSettings};
+use super::{
+    ClientAuth, Config, Danger, Registration, Remember, ResponseMode, ResponseType, SessionSettings,
+};
 use crate::cache::Lifetimes;
-use crate::error::ConfigError;
+use crate::client_auth::{Credentials, SecretAuth, SecretSource, Signer, SigningFailed};
+use crate::error::{ConfigError, Quirk};
+use crate::issuer::Issuer;
 use crate::jose::Algorithm;
+use crate::profile::{Logout, ProviderProfile};
 use crate::secret::Secret;
+use crate::time::UnixTime;
 use crate::token::{AccessToken, TokenRules};
 
 /// Settings on their way to a [`Config`]; nothing is checked before [`build`](Self::build).
@@ -20,11 +29,15 @@ pub struct ConfigBuilder {
     client_id: Option<String>,
     client_secret: Option<Secret>,
     client_auth: Option<ClientAuth>,
+    signer: Option<Held<dyn Signer>>,
+    secret_source: Option<Held<dyn SecretSource>>,
     redirect_uri: Option<String>,
-    scopes: String,
-    response_mode: ResponseMode,
+    scopes: Option<String>,
+    response_type: ResponseType,
+    response_mode: Option<ResponseMode>,
+    pushed: bool,
     userinfo: bool,
-    bearer: Vec<AccessToken>,
+    bearer: Option<Vec<AccessToken>>,
     audience: Option<String>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
@@ -34,6 +47,7 @@ pub struct ConfigBuilder {
     cookie_secrets: Vec<Secret>,
     api_paths: Vec<String>,
     metadata_url: Option<String>,
+    profile: ProviderProfile,
     lifetimes: Lifetimes,
     static_keys: Option<Secret>,
     danger: Danger,
@@ -51,11 +65,15 @@ impl ConfigBuilder {
             client_id: None,
             client_secret: None,
             client_auth: None,
+            signer: None,
+            secret_source: None,
             redirect_uri: None,
-            scopes: "openid profile email".to_owned(),
-            response_mode: ResponseMode::Query,
+            scopes: None,
+            response_type: ResponseType::Code,
+            response_mode: None,
+            pushed: false,
             userinfo: true,
-            bearer: vec![AccessToken::AtJwt],
+            bearer: None,
             audience: None,
             algorithms: vec![Algorithm::Rs256],
             leeway: Duration::from_secs(60),
@@ -71,6 +89,7 @@ impl ConfigBuilder {
             cookie_secrets: Vec::new(),
             api_paths: vec!["/api/".to_owned()],
             metadata_url: None,
+            profile: ProviderProfile::standard("provider"),
             lifetimes: Lifetimes::default(),
             static_keys: None,
             danger: Danger::new(),
@@ -95,24 +114,61 @@ impl ConfigBuilder {
         self
     }
 
-    /// How the client authenticates: basic with a secret and none without, unless set.
+    /// How the client authenticates. Default: as the profile says, else basic, with a secret; `private_key_jwt` with a signer;
+    /// none without either.
     #[must_use]
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = Some(client_auth);
         self
     }
 
+    /// A client secret that changes, such as Apple's: it is asked for at each request that needs it.
+    #[must_use]
+    pub fn client_secret_from(mut self, source: Arc<dyn SecretSource>) -> Self {
+        self.secret_source = Some(Held(source));
+        self
+    }
+
+    /// The client's private key, for `private_key_jwt`.
+    #[must_use]
+    pub fn signer(mut self, signer: Arc<dyn Signer>) -> Self {
+        self.signer = Some(Held(signer));
+        self
+    }
+
+    /// What is peculiar to the provider. Other settings go before it, in whichever order they come. Default: nothing.
+    #[must_use]
+    pub fn profile(mut self, profile: ProviderProfile) -> Self {
+        self.profile = profile;
+        self
+    }
+
     /// The scopes to ask for, separated by spaces; `openid` must be one of them. Default: `openid profile email`.
     #[must_use]
     pub fn scopes(mut self, scopes: &str) -> Self {
-        scopes.clone_into(&mut self.scopes);
+        self.scopes = Some(scopes.to_owned());
         self
     }
 
     /// How the provider sends the browser back. Default: query.
     #[must_use]
     pub fn response_mode(mut self, response_mode: ResponseMode) -> Self {
-        self.response_mode = response_mode;
+        self.response_mode = Some(response_mode);
+        self
+    }
+
+    /// What the provider's answer brings. Default: a code.
+    #[must_use]
+    pub fn response_type(mut self, response_type: ResponseType) -> Self {
+        self.response_type = response_type;
+        self
+    }
+
+    /// Whether the provider is told of each authorization request beforehand, and the browser carries no more than its name
+    /// ([RFC 9126](https://www.rfc-editor.org/rfc/rfc9126)). Default: where the provider demands it.
+    #[must_use]
+    pub fn pushed_authorization_requests(mut self, pushed: bool) -> Self {
+        self.pushed = pushed;
         self
     }
 
@@ -127,7 +183,7 @@ impl ConfigBuilder {
     /// The kinds of bearer token taken. Default: `at+jwt`.
     #[must_use]
     pub fn bearer(mut self, kinds: &[AccessToken]) -> Self {
-        self.bearer = kinds.to_vec();
+        self.bearer = Some(kinds.to_vec());
         self
     }
 
@@ -305,15 +361,9 @@ impl ConfigBuilder {
         builder.client_secret = from.optional("client_secret")?.map(Secret::new);
         builder.client_auth = from.parsed("client_auth", vars::client_auth)?;
         builder.audience = from.optional("audience")?;
-        if let Some(scopes) = from.optional("scopes")? {
-            builder.scopes = scopes;
-        }
-        if let Some(mode) = from.parsed("response_mode", vars::response_mode)? {
-            builder.response_mode = mode;
-        }
-        if let Some(kinds) = from.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")? {
-            builder.bearer = kinds;
-        }
+        builder.scopes = from.optional("scopes")?;
+        builder.response_mode = from.parsed("response_mode", vars::response_mode)?;
+        builder.bearer = from.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")?;
         if let Some(algorithms) = from.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
             builder.algorithms = algorithms;
         }
@@ -335,29 +385,28 @@ impl ConfigBuilder {
     /// [`ConfigError`] naming the first setting that is missing or wrong.
     pub fn build(self) -> Result<Config, ConfigError> {
         let issuer = Issuer::parse(&self.issuer)?;
+        let profile = self.profile.clone().checked()?;
         let registration = self.registration()?;
-        let offline = self.scopes.split(' ').any(|scope| scope == "offline_access");
+        let offline = self.asked_scopes().split(' ').any(|scope| scope == "offline_access");
         let keep_tokens = self.keep_tokens.unwrap_or(offline);
-        let audience = match (&self.audience, &self.client_id) {
-            (Some(audience), _) => audience,
-            (None, Some(client_id)) => client_id,
-            (None, None) => return Err(ConfigError::new("audience", "is required")),
-        };
         if !self.danger.is_in_range() {
             return Err(ConfigError::new("danger", "rsa_bits_up_to is outside 4096..=8192"));
         }
-        let rules = |rules: TokenRules| {
-            let rules = rules.algorithms(&self.algorithms)?.leeway(self.leeway)?.danger(self.danger);
-            Ok(self.max_token_age.into_iter().fold(rules, TokenRules::max_token_age))
+        let metadata_url = match self.metadata_url.as_deref().or(profile.metadata_url.as_deref()) {
+            Some(url) => parse_fetched_url("metadata_url", url)?.to_string(),
+            None => issuer.metadata_url(),
         };
-        let client_rules = |make: fn(&str, &str) -> Result<TokenRules, ConfigError>| {
-            self.client_id.as_deref().map(|client_id| make(&issuer.0, client_id).and_then(rules)).transpose()
-        };
+        if let Logout::Address { url, .. } = &profile.logout {
+            parse_fetched_url("logout", url)?;
+        }
+        for (endpoint, url) in &profile.endpoints {
+            parse_fetched_url(endpoint.name(), url)?;
+        }
         Ok(Config {
             registration,
-            id_rules: client_rules(TokenRules::id)?,
-            access_rules: rules(TokenRules::access(&issuer.0, audience)?.accept(&self.bearer)?)?,
-            logout_rules: client_rules(TokenRules::logout)?,
+            id_rules: self.client_rules(TokenRules::id, &issuer)?,
+            access_rules: self.access_rules(&issuer)?,
+            logout_rules: self.client_rules(TokenRules::logout, &issuer)?,
             issuer,
             algorithms: self.algorithms,
             leeway: self.leeway,
@@ -369,7 +418,8 @@ impl ConfigBuilder {
                 .map(|secret| cookie_secret(secret.expose()))
                 .collect::<Result<_, _>>()?,
             api_paths: self.api_paths,
-            metadata_url: self.metadata_url.as_deref().map(parse_metadata_url).transpose()?,
+            metadata_url,
+            profile,
             lifetimes: checked_lifetimes(self.lifetimes)?,
             static_keys: self.static_keys.map(|jwks| checked_keys(jwks, &self.danger)).transpose()?,
             danger: self.danger,
@@ -380,6 +430,46 @@ impl ConfigBuilder {
         })
     }
 
+    fn asked_scopes(&self) -> &str {
+        self.scopes.as_deref().or(self.profile.scopes).unwrap_or("openid profile email")
+    }
+
+    fn client_rules(
+        &self,
+        make: fn(&str, &str) -> Result<TokenRules, ConfigError>,
+        issuer: &Issuer,
+    ) -> Result<Option<TokenRules>, ConfigError> {
+        let Some(client_id) = &self.client_id else { return Ok(None) };
+        self.rules(make(&issuer.0, client_id)?.issuers(self.profile.issuers.clone())?).map(Some)
+    }
+
+    fn access_rules(&self, issuer: &Issuer) -> Result<TokenRules, ConfigError> {
+        let audience = match (&self.audience, &self.client_id) {
+            (Some(audience), _) => audience,
+            (None, Some(client_id)) => client_id,
+            (None, None) => return Err(ConfigError::new("audience", "is required")),
+        };
+        if Quirk::of_audiences([audience.as_str()].into_iter()) == Some(Quirk::MicrosoftGraph) {
+            return Err(ConfigError::new("audience", Quirk::MicrosoftGraph.to_string()));
+        }
+        let profile = &self.profile;
+        let bearer = self.bearer.as_ref().or(profile.bearer.as_ref());
+        let issuers = profile.access_token_issuers.as_ref().unwrap_or(&profile.issuers);
+        let mut rules = TokenRules::access(&issuer.0, audience)?
+            .accept(bearer.map_or(&[AccessToken::AtJwt], Vec::as_slice))?
+            .issuers(issuers.clone())?
+            .claims(&profile.access_token_claims);
+        if let Some(claim) = profile.audience_claim {
+            rules = rules.audience_claim(claim);
+        }
+        self.rules(rules)
+    }
+
+    fn rules(&self, rules: TokenRules) -> Result<TokenRules, ConfigError> {
+        let rules = rules.algorithms(&self.algorithms)?.leeway(self.leeway)?.danger(self.danger);
+        Ok(self.max_token_age.into_iter().fold(rules, TokenRules::max_token_age))
+    }
+
     fn registration(&self) -> Result<Option<Registration>, ConfigError> {
         let (Some(client_id), Some(redirect_uri)) = (&self.client_id, &self.redirect_uri) else {
             return Ok(None);
@@ -387,35 +477,103 @@ impl ConfigBuilder {
         if client_id.is_empty() {
             return Err(ConfigError::new("client_id", "is empty"));
         }
-        if !self.scopes.split(' ').any(|scope| scope == "openid") {
+        if !self.asked_scopes().split(' ').any(|scope| scope == "openid") {
             return Err(ConfigError::new("scopes", "must contain openid"));
+        }
+        check_parameters(&self.profile)?;
+        let (client_auth, credentials) = self.credentials()?;
+        let response_mode = self.response_mode.or(self.profile.response_mode).unwrap_or(ResponseMode::Query);
+        if self.response_type == ResponseType::CodeIdToken && response_mode != ResponseMode::FormPost {
+            return Err(ConfigError::new(
+                "response_mode",
+                "must be form_post where an ID token comes with the code",
+            ));
         }
         Ok(Some(Registration {
             client_id: client_id.clone(),
-            client_secret: self.client_secret.clone(),
-            client_auth: self.checked_client_auth()?,
+            client_auth,
+            credentials,
             redirect_uri: parse_redirect_uri(redirect_uri)?,
-            scopes: self.scopes.clone(),
-            response_mode: self.response_mode,
-            userinfo: self.userinfo,
+            scopes: self.asked_scopes().to_owned(),
+            response_type: self.response_type,
+            response_mode,
+            pushed: self.pushed,
+            userinfo: self.userinfo && self.profile.userinfo,
         }))
     }
 
-    fn checked_client_auth(&self) -> Result<ClientAuth, ConfigError> {
-        match (self.client_auth, &self.client_secret) {
-            (_, Some(secret)) if secret.expose().is_empty() => {
-                Err(ConfigError::new("client_secret", "is empty"))
+    /// One way to prove who the client is, and what that needs.
+    fn credentials(&self) -> Result<(ClientAuth, Credentials), ConfigError> {
+        let wrong = |problem| Err(ConfigError::new("client_auth", problem));
+        let source: Option<Arc<dyn SecretSource>> = match (&self.client_secret, &self.secret_source) {
+            (Some(secret), _) if secret.expose().is_empty() => {
+                return Err(ConfigError::new("client_secret", "is empty"));
             }
-            (Some(ClientAuth::Basic | ClientAuth::Post), None) => {
-                Err(ConfigError::new("client_secret", "is required by the chosen client_auth"))
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::new("client_secret", "is set, and a source of it is set too"));
             }
-            (Some(ClientAuth::None), Some(_)) => Err(ConfigError::new(
-                "client_auth",
-                "is none, and there is a client_secret that would never be used",
-            )),
-            (Some(auth), _) => Ok(auth),
-            (None, Some(_)) => Ok(ClientAuth::Basic),
-            (None, None) => Ok(ClientAuth::None),
+            (Some(secret), None) => Some(Arc::new(Fixed(secret.clone()))),
+            (None, source) => source.as_ref().map(|source| Arc::clone(&source.0)),
+        };
+        let by_secret = self.profile.client_auth.unwrap_or(ClientAuth::Basic);
+        let auth = self.client_auth.unwrap_or(match (&source, &self.signer) {
+            (Some(_), _) => by_secret,
+            (None, Some(_)) => ClientAuth::PrivateKeyJwt,
+            (None, None) => ClientAuth::None,
+        });
+        let by = match auth {
+            ClientAuth::Basic => SecretAuth::Basic,
+            ClientAuth::Post => SecretAuth::Post,
+            ClientAuth::SecretJwt => SecretAuth::Jwt,
+            _ if source.is_some() => {
+                return Err(ConfigError::new(
+                    "client_auth",
+                    format!("is {}, and there is a client_secret that would never be used", auth.name()),
+                ));
+            }
+            ClientAuth::PrivateKeyJwt => {
+                return match &self.signer {
+                    Some(signer) => Ok((auth, Credentials::Key(Arc::clone(&signer.0)))),
+                    None => wrong("is private_key_jwt, and there is no key to sign with"),
+                };
+            }
+            ClientAuth::Tls | ClientAuth::None if self.signer.is_some() => {
+                return wrong("goes without a signature, and there is a key that would never be used");
+            }
+            ClientAuth::Tls => return Ok((auth, Credentials::Certificate)),
+            ClientAuth::None => return Ok((auth, Credentials::None)),
+        };
+        if self.signer.is_some() {
+            return wrong("is by a client_secret, and there is a key that would never be used");
         }
+        match source {
+            Some(source) => Ok((auth, Credentials::Secret { by, source })),
+            None => Err(ConfigError::new("client_secret", "is required by the chosen client_auth")),
+        }
+    }
+}
+
+/// A secret that stays the same.
+struct Fixed(Secret);
+
+impl SecretSource for Fixed {
+    fn secret(&self, _: UnixTime) -> Result<Secret, SigningFailed> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Somebody's own implementation of a part.
+struct Held<T: ?Sized>(Arc<T>);
+
+impl<T: ?Sized> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Shows nothing of it.
+impl<T: ?Sized> fmt::Debug for Held<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("set")
     }
 }

@@ -1,5 +1,6 @@
 //! The checks of single settings.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use url::Url;
@@ -7,8 +8,11 @@ use url::Url;
 use super::{Danger, SessionSettings, is_loopback, refuse_credentials};
 use crate::cache::Lifetimes;
 use crate::error::ConfigError;
+use crate::exchange::RESERVED as RESERVED_FOR_TOKEN;
 use crate::guard::OWN_PATHS;
 use crate::jose::{Algorithm, KeySet, PreparedKey, RsaComponents, Verifier, base64url};
+use crate::login::RESERVED as RESERVED_FOR_AUTHORIZE;
+use crate::profile::ProviderProfile;
 use crate::secret::Secret;
 
 /// The longest lifetime of anything: browsers keep no cookie for longer.
@@ -31,14 +35,32 @@ pub(super) fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
     }
 }
 
-pub(super) fn parse_metadata_url(text: &str) -> Result<Url, ConfigError> {
-    let wrong = |problem: &str| ConfigError::new("metadata_url", format!("{problem}: {text:?}"));
-    refuse_credentials("metadata_url", text)?;
+/// An address that something is fetched from, or where a browser is sent.
+pub(super) fn parse_fetched_url(setting: &'static str, text: &str) -> Result<Url, ConfigError> {
+    let wrong = |problem: &str| ConfigError::new(setting, format!("{problem}: {text:?}"));
+    refuse_credentials(setting, text)?;
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
         _ => Err(wrong("must be https; http is taken on loopback only")),
+    }
+}
+
+/// That a profile sets no parameter that the protocol sets, and none twice.
+pub(super) fn check_parameters(profile: &ProviderProfile) -> Result<(), ConfigError> {
+    let wrong = |setting, name: &str| {
+        ConfigError::new(setting, format!("{name:?} is set by the protocol itself, or stands twice"))
+    };
+    let mut seen: HashSet<&str> = HashSet::from(RESERVED_FOR_AUTHORIZE);
+    seen.remove("prompt");
+    if let Some((name, _)) = profile.authorize_parameters.iter().find(|(name, _)| !seen.insert(name)) {
+        return Err(wrong("authorize_parameter", name));
+    }
+    let mut seen: HashSet<&str> = HashSet::from(RESERVED_FOR_TOKEN);
+    match profile.token_parameters.iter().find(|(name, _)| !seen.insert(name)) {
+        Some((name, _)) => Err(wrong("token_parameter", name)),
+        None => Ok(()),
     }
 }
 

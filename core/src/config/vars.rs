@@ -53,8 +53,9 @@ pub(super) fn client_auth(name: &str) -> Result<ClientAuth, &'static str> {
         "basic" => Ok(ClientAuth::Basic),
         "post" => Ok(ClientAuth::Post),
         "none" => Ok(ClientAuth::None),
-        "secret_jwt" | "private_key_jwt" => Err("is not supported by this version"),
-        _ => Err("is none of basic, post, none"),
+        "secret_jwt" => Ok(ClientAuth::SecretJwt),
+        "private_key_jwt" => Ok(ClientAuth::PrivateKeyJwt),
+        _ => Err("is none of basic, post, secret_jwt, private_key_jwt, none"),
     }
 }
 

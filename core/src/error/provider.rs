@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Error, Excerpt, Malformation, TokenError};
+use crate::client_auth::ClientAuth;
 use crate::jose::Algorithm;
 use crate::step::{FetchError, Purpose};
 
@@ -42,14 +43,23 @@ pub enum ProviderError {
     },
     /// Keys, but none that can be used.
     NoUsableKeys,
-    /// The token endpoint's error ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
-    TokenEndpoint {
+    /// An endpoint's own error ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    Refused {
+        /// Which one's.
+        purpose: Purpose,
         /// The status of its answer.
         status: u16,
         /// Its `error`, such as `invalid_grant`.
         code: Excerpt,
         /// Its `error_description`.
         description: Option<Excerpt>,
+    },
+    /// It does not know the client, and takes none of its way to authenticate.
+    ClientAuth {
+        /// What it says that it takes.
+        offered: Excerpt,
+        /// What was sent.
+        configured: ClientAuth,
     },
     /// `token_type` is not `Bearer`.
     TokenType(Excerpt),
@@ -79,7 +89,7 @@ impl ProviderError {
             Self::Insecure(_) => "provider_insecure",
             Self::NoCommonAlgorithm { .. } => "provider_unsupported",
             Self::NoUsableKeys => "keys_unavailable",
-            Self::TokenEndpoint { .. } => "provider_error",
+            Self::Refused { .. } | Self::ClientAuth { .. } => "provider_error",
             Self::TokenType(_) => "token_type",
             Self::IdTokenMissing => "id_token_missing",
             Self::IdToken(error) | Self::UserinfoToken(error) => error.code(),
@@ -102,9 +112,9 @@ impl ProviderError {
     pub(super) fn ends_session(&self) -> bool {
         let of_others = ["invalid_client", "unauthorized_client", "server_error", "temporarily_unavailable"];
         match self {
-            Self::TokenEndpoint { code, .. } if code.is("invalid_grant") => true,
-            Self::TokenEndpoint { status: 401, .. } => false,
-            Self::TokenEndpoint { code, .. } => !of_others.iter().any(|other| code.is(other)),
+            Self::Refused { code, .. } if code.is("invalid_grant") => true,
+            Self::Refused { status: 401, .. } => false,
+            Self::Refused { code, .. } => !of_others.iter().any(|other| code.is(other)),
             Self::Status(Purpose::Token, status) => *status == 400,
             Self::IdToken(error) => !matches!(error, TokenError::KeysUnavailable { .. }),
             Self::SubjectMismatch => true,
@@ -156,12 +166,17 @@ impl fmt::Display for ProviderError {
                 write!(f, "discovery: it signs with {offered}, and only {allowed:?} is allowed here")
             }
             Self::NoUsableKeys => f.write_str("keys: none of the published keys can be used"),
-            Self::TokenEndpoint { code, description: None, .. } => {
-                write!(f, "token: the provider answered {code}")
+            Self::Refused { purpose, code, description: None, .. } => {
+                write!(f, "{}: the provider answered {code}", purpose.name())
             }
-            Self::TokenEndpoint { code, description: Some(text), .. } => {
-                write!(f, "token: the provider answered {code}: {text}")
+            Self::Refused { purpose, code, description: Some(text), .. } => {
+                write!(f, "{}: the provider answered {code}: {text}", purpose.name())
             }
+            Self::ClientAuth { offered, configured } => write!(
+                f,
+                "token: invalid_client; the provider takes {offered}, configured is {:?}",
+                configured.name()
+            ),
             Self::TokenType(found) => write!(f, "token: token_type {found} is not Bearer"),
             Self::IdTokenMissing => {
                 f.write_str("token: the answer has no id_token; was the scope openid granted?")
@@ -177,6 +192,10 @@ fn issuer_mismatch(f: &mut fmt::Formatter<'_>, configured: &str, found: &Excerpt
     write!(f, "discovery: the provider calls itself {found}, configured is {configured:?}")?;
     if found.0.trim_end_matches('/') == configured.trim_end_matches('/') {
         f.write_str("; they differ only by a trailing slash: configure the provider's spelling")?;
+    } else if found.0.contains('{') {
+        f.write_str("; it speaks for many tenants: say which are taken, as by ProviderProfile::entra")?;
+    } else if configured.contains('{') {
+        f.write_str("; it speaks for one tenant: use ProviderProfile::entra_tenant")?;
     }
     Ok(())
 }

@@ -66,7 +66,12 @@ fn of_providers() -> Vec<(Error, &'static str, u16)> {
         configured: "https://op.example".into(),
         found: Excerpt::of(found),
     };
-    let refused = |description| ProviderError::TokenEndpoint { status: 400, code: hostile(), description };
+    let refused = |description| ProviderError::Refused {
+        purpose: Purpose::Token,
+        status: 400,
+        code: hostile(),
+        description,
+    };
     let keys_unavailable = TokenError::KeysUnavailable { retry_after: wait() };
     let unsupported =
         ProviderError::NoCommonAlgorithm { offered: hostile(), allowed: vec![Algorithm::Rs256] };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Excerpt};
+use super::{Error, Excerpt, Quirk};
 
 /// Why a token was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub enum TokenError {
     ClaimMissing(&'static str),
     /// A claim has the wrong type or value.
     ClaimInvalid(&'static str),
+    /// The same, for a reason that is peculiar to a provider.
+    Quirk(Quirk),
     /// It cannot be judged now.
     KeysUnavailable {
         /// When asking again may help.
@@ -65,7 +67,7 @@ impl TokenError {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::ClaimMissing(_) => "claim_missing",
-            Self::ClaimInvalid(_) => "claim_invalid",
+            Self::ClaimInvalid(_) | Self::Quirk(_) => "claim_invalid",
             Self::KeysUnavailable { .. } => "keys_unavailable",
         }
     }
@@ -75,6 +77,7 @@ impl TokenError {
     pub fn claim(&self) -> Option<&'static str> {
         match self {
             Self::ClaimMissing(claim) | Self::ClaimInvalid(claim) => Some(claim),
+            Self::Quirk(quirk) => Some(quirk.claim()),
             Self::Expired => Some("exp"),
             Self::NotYetValid => Some("nbf"),
             _ => None,
@@ -96,6 +99,7 @@ impl fmt::Display for TokenError {
             Self::NotYetValid => f.write_str("not valid yet"),
             Self::ClaimMissing(claim) => write!(f, "claim `{claim}` is missing"),
             Self::ClaimInvalid(claim) => write!(f, "claim `{claim}` is not acceptable"),
+            Self::Quirk(quirk) => quirk.fmt(f),
             Self::KeysUnavailable { retry_after } => {
                 write!(f, "no usable keys to judge it by; try again in {} s", retry_after.as_secs().max(1))
             }
@@ -170,7 +174,9 @@ pub enum Malformation {
 impl fmt::Display for Malformation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Segments => f.write_str("a signed token has three segments"),
+            Self::Segments => {
+                f.write_str("a signed token has three segments; an opaque one can only be introspected")
+            }
             Self::Base64 => f.write_str("not canonical base64url"),
             Self::Utf8 => f.write_str("not UTF-8"),
             Self::Json { column } => write!(f, "not JSON at column {column}"),

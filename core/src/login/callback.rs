@@ -6,7 +6,7 @@ use std::fmt;
 use url::form_urlencoded;
 
 use super::{LoginState, MAX_CALLBACK_FORM};
-use crate::config::Issuer;
+use crate::config::{Config, ResponseType};
 use crate::discovery::Metadata;
 use crate::error::{CallbackError, Excerpt};
 use crate::secret::Secret;
@@ -21,6 +21,8 @@ pub struct Callback {
     pub(crate) state: Secret,
     iss: Option<String>,
     outcome: Outcome,
+    id_token: Option<Secret>,
+    others: Parameters,
 }
 
 enum Outcome {
@@ -38,8 +40,8 @@ impl Callback {
             return Err(CallbackError::Malformed);
         }
         let mut parameters = Parameters::parse(text)?;
-        // Only `code` was asked for: https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2
-        if ["id_token", "access_token"].iter().any(|token| parameters.take(token).is_some()) {
+        // It is never asked for: https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2
+        if parameters.take("access_token").is_some() {
             return Err(CallbackError::Malformed);
         }
         let state =
@@ -54,23 +56,39 @@ impl Callback {
             (None, Some(code)) => Outcome::Code(Secret::new(code)),
             (None, None) => return Err(CallbackError::Malformed),
         };
-        Ok(Self { state: Secret::new(state), iss: parameters.take("iss"), outcome })
+        let (iss, id_token) = (parameters.take("iss"), parameters.take("id_token").map(Secret::new));
+        Ok(Self { state: Secret::new(state), iss, outcome, id_token, others: parameters })
+    }
+
+    /// A parameter that the protocol does not know, such as Apple's `user`. Nobody has vouched for it: who signs in can write
+    /// what they like.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.others.get(name)
     }
 
     /// That it answers this sign-in, of this browser and this issuer, in time.
     pub(crate) fn check(
         &self,
         login: &LoginState,
-        issuer: &Issuer,
+        config: &Config,
+        response_type: ResponseType,
         now: UnixTime,
     ) -> Result<(), CallbackError> {
-        let ours = equal(self.state.expose(), login.state.expose()) && login.issuer == issuer.0;
+        let ours = equal(self.state.expose(), login.state.expose()) && login.issuer == config.issuer.0;
         if !ours || now >= login.expires_at() {
             return Err(CallbackError::StateMismatch);
         }
         // https://www.rfc-editor.org/rfc/rfc9207#section-2.4
-        match &self.iss {
-            Some(iss) if *iss != issuer.0 => Err(CallbackError::IssuerMismatch),
+        if self.iss.as_ref().is_some_and(|iss| !config.profile.issuers.allows(&config.issuer.0, iss)) {
+            return Err(CallbackError::IssuerMismatch);
+        }
+        // Where a code was asked for, an ID token beside it is none of ours; where both were, neither goes without the other.
+        match (&self.outcome, response_type) {
+            (Outcome::Code(_), ResponseType::CodeIdToken) if self.id_token.is_none() => {
+                Err(CallbackError::Malformed)
+            }
+            (_, ResponseType::Code) if self.id_token.is_some() => Err(CallbackError::Malformed),
             _ => Ok(()),
         }
     }
@@ -83,6 +101,14 @@ impl Callback {
         match self.outcome {
             Outcome::Code(code) => Ok(code),
             Outcome::Error { code, description } => Err(CallbackError::Provider { code, description }),
+        }
+    }
+
+    /// The ID token that came with a code, and the code.
+    pub(crate) fn id_token_with_code(&self) -> Option<(Secret, Secret)> {
+        match (&self.id_token, &self.outcome) {
+            (Some(id_token), Outcome::Code(code)) => Some((id_token.clone(), code.clone())),
+            _ => None,
         }
     }
 
@@ -127,8 +153,12 @@ impl Parameters {
     }
 
     fn take(&mut self, wanted: &str) -> Option<String> {
-        let (_, value) = self.0.iter_mut().find(|(name, _)| name == wanted)?;
-        Some(std::mem::take(value))
+        let at = self.0.iter().position(|(name, _)| name == wanted)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    fn get(&self, wanted: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
     }
 }
 
