@@ -144,6 +144,18 @@ pub struct KeyStatus {
     pub reason: Option<&'static str>,
 }
 
+impl KeyStatus {
+    /// Of two, the one that is worse; the first, if they are as good.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let badness = |status: &Self| match status.freshness {
+            Freshness::Fresh => 0,
+            Freshness::Stale => 1,
+            Freshness::None => 2,
+        };
+        if badness(&other) > badness(&self) { other } else { self }
+    }
+}
+
 pub(crate) struct Cached<T> {
     /// What the document is, for logs and counters.
     name: &'static str,

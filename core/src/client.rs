@@ -5,6 +5,7 @@ mod judge;
 mod service;
 mod sign_in;
 pub(crate) mod store;
+mod tokens;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::cache::shared::Shared;
 use crate::cache::{Cached, Freshness, Jitter, KeyStatus, Need};
-use crate::config::{Config, Registration};
+use crate::config::{Config, Registration, SignIn};
 use crate::discovery::Metadata;
 use crate::entropy::EntropySource;
 use crate::error::{Error, ProviderError, TokenError, UsageError};
@@ -114,6 +115,12 @@ impl Client {
         self.inner.config.registration.as_ref().ok_or(UsageError::NoClient)
     }
 
+    /// How people sign in here, if they do.
+    fn sign_in(&self) -> Result<(&Registration, &SignIn), UsageError> {
+        let registration = self.registration()?;
+        Ok((registration, registration.sign_in.as_ref().ok_or(UsageError::NoClient)?))
+    }
+
     /// This client, as it asks at the provider's endpoints.
     fn asker<'a>(&'a self, metadata: &'a Metadata, now: UnixTime) -> Result<Asker<'a>, Error> {
         let (config, registration, entropy) = (&self.inner.config, self.registration()?, self.entropy());
@@ -141,7 +148,8 @@ impl Client {
             None => return Step::Done(Err(TokenError::ClaimMissing("jti").into())),
         };
         let until = claims.expires_at().unwrap_or(UnixTime::END).saturating_add(self.inner.config.leeway);
-        let (id, used_up) = (short_hash(jti), Error::from(TokenError::ClaimInvalid("jti")));
+        let (id, used_up) =
+            (short_hash(&format!("{}\n{jti}", claims.iss())), Error::from(TokenError::ClaimInvalid("jti")));
         if self.inner.config.session.has_store {
             let first = consume(format!("token:{id}"), until, used_up);
             return first.map(now, move |first| first.map(|()| claims));
@@ -215,8 +223,7 @@ impl Client {
 
     /// Whether the provider has a userinfo endpoint, as far as its metadata is at hand.
     pub(crate) fn has_userinfo(&self, now: UnixTime) -> bool {
-        let wanted =
-            self.inner.config.registration.as_ref().is_some_and(|registration| registration.userinfo);
+        let wanted = self.inner.config.sign_in().is_some_and(|sign_in| sign_in.userinfo);
         let metadata = self.inner.metadata.usable(Need::Held, now);
         wanted && metadata.is_some_and(|metadata| metadata.document.userinfo_endpoint.is_there())
     }
@@ -243,8 +250,9 @@ impl Client {
     ) -> Step<Result<Option<EndSession>, Error>> {
         let (this, id_token, state) = (self.clone(), id_token.cloned(), state.to_owned());
         self.metadata(now.saturating_add(PATIENCE), now).and_then(now, move |metadata, _| {
-            let request = this.registration().map_err(Error::from).and_then(|registration| {
-                EndSession::new(&metadata, &this.inner.config, registration, id_token.as_ref(), &state)
+            let request = this.sign_in().map_err(Error::from).and_then(|(registration, sign_in)| {
+                let config = &this.inner.config;
+                EndSession::new(&metadata, config, registration, sign_in, id_token.as_ref(), &state)
             });
             Step::Done(request)
         })

@@ -17,6 +17,7 @@ use crate::error::ConfigError;
 use crate::issuer::Issuer;
 use crate::jose::Algorithm;
 use crate::profile::ProviderProfile;
+use crate::resource::Resource;
 use crate::secret::Secret;
 use crate::token::TokenRules;
 
@@ -24,6 +25,7 @@ pub use crate::client_auth::ClientAuth;
 pub use crate::danger::Danger;
 pub use crate::remember::Remember;
 pub use builder::ConfigBuilder;
+pub(crate) use check::parse_fetched_url;
 
 /// What a [`Client`](crate::Client) is built from.
 #[derive(Debug, Clone)]
@@ -43,6 +45,7 @@ pub struct Config {
     pub(crate) session_claims: Option<Vec<String>>,
     pub(crate) cookie_secrets: Vec<Secret>,
     pub(crate) api_paths: Vec<String>,
+    pub(crate) resource: Option<Resource>,
     pub(crate) lifetimes: Lifetimes,
     /// A JWK set that is used instead of the provider's. Somebody may have left private members in it.
     pub(crate) static_keys: Option<Secret>,
@@ -62,6 +65,13 @@ pub(crate) struct Registration {
     pub(crate) client_id: String,
     pub(crate) client_auth: ClientAuth,
     pub(crate) credentials: Credentials,
+    /// Where people sign in; a mere service has none of it.
+    pub(crate) sign_in: Option<SignIn>,
+}
+
+/// How people sign in.
+#[derive(Debug, Clone)]
+pub(crate) struct SignIn {
     pub(crate) redirect_uri: Url,
     pub(crate) scopes: String,
     pub(crate) response_type: ResponseType,
@@ -69,6 +79,13 @@ pub(crate) struct Registration {
     /// Authorization requests are pushed, also where the provider does not demand it.
     pub(crate) pushed: bool,
     pub(crate) userinfo: bool,
+}
+
+impl SignIn {
+    /// Scheme, host and port of this server, as browsers know it.
+    pub(crate) fn origin(&self) -> String {
+        self.redirect_uri.origin().ascii_serialization()
+    }
 }
 
 /// How long a session lives, and what of the provider's answer it keeps.
@@ -141,7 +158,8 @@ impl Config {
         ConfigBuilder::new(issuer).client(client_id, redirect_uri)
     }
 
-    /// For a server that takes access tokens and nothing else: it needs no client of its own.
+    /// For a server that takes access tokens, and where nobody signs in. It needs no client of its own, unless it asks the
+    /// provider for tokens or about them: see [`ConfigBuilder::client_id`].
     #[must_use]
     pub fn resource_server(issuer: &str, audience: &str) -> ConfigBuilder {
         ConfigBuilder::new(issuer).audience(audience)
@@ -158,16 +176,31 @@ impl Config {
         ConfigBuilder::from_vars(variable)?.build()
     }
 
+    /// Whether this is an issuer of ID tokens for us.
+    pub(crate) fn allows_issuer(&self, iss: &str) -> bool {
+        self.profile.issuers.allows(&self.issuer.0, iss)
+    }
+
+    /// Whether this is an issuer of access tokens for us.
+    pub(crate) fn allows_access_token_issuer(&self, iss: &str) -> bool {
+        let issuers = self.profile.access_token_issuers.as_ref().unwrap_or(&self.profile.issuers);
+        issuers.allows(&self.issuer.0, iss)
+    }
+
     /// The issuer.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer.0
     }
 
+    pub(crate) fn sign_in(&self) -> Option<&SignIn> {
+        self.registration.as_ref().and_then(|registration| registration.sign_in.as_ref())
+    }
+
     /// Cookies are sealed by a secret made at start: sessions end with the process.
     #[must_use]
     pub fn has_random_cookie_secret(&self) -> bool {
-        self.registration.is_some() && self.cookie_secrets.is_empty()
+        self.sign_in().is_some() && self.cookie_secrets.is_empty()
     }
 }
 

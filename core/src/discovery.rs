@@ -78,7 +78,7 @@ pub(crate) fn load(config: &Config) -> Load<Metadata> {
             .as_ref()
             .is_some_and(|registration| registration.client_auth == ClientAuth::Tls),
         // A resource server takes no ID tokens.
-        algorithms: config.registration.is_some().then(|| config.algorithms.clone()),
+        algorithms: config.sign_in().is_some().then(|| config.algorithms.clone()),
     };
     let url = config.metadata_url.clone();
     Arc::new(move |ask, _| {

@@ -86,13 +86,14 @@ impl Asker<'_> {
     pub(crate) fn code_grant(
         &self,
         code: &Secret,
+        redirect_uri: &str,
         code_verifier: Option<&Secret>,
         timeout: Duration,
     ) -> Request {
         let mut parameters = vec![
             ("grant_type", "authorization_code"),
             ("code", code.expose()),
-            ("redirect_uri", self.registration.redirect_uri.as_str()),
+            ("redirect_uri", redirect_uri),
         ];
         parameters.extend(code_verifier.map(|verifier| ("code_verifier", verifier.expose())));
         self.token_request(&parameters, [Some(code), code_verifier].into_iter().flatten(), timeout)

@@ -7,7 +7,9 @@ mod back_channel;
 mod front_channel;
 mod identity;
 mod policy;
+mod providers;
 mod refresh;
+mod resource;
 mod seat;
 mod sign_in;
 mod sign_out;
@@ -23,7 +25,6 @@ use url::{Url, form_urlencoded};
 use crate::client::Client;
 use crate::config::ResponseMode;
 use crate::cookie::{Cookies, Jar, Seals};
-use crate::entropy;
 use crate::error::{Error, RequestError};
 use crate::login::MAX_CALLBACK_FORM;
 use crate::secret::Secret;
@@ -33,6 +34,7 @@ use crate::{bearer, wire};
 
 use answer::Answer;
 use back_channel::MAX_LOGOUT_FORM;
+use providers::Choice;
 use refresh::Refreshes;
 use seat::Absent;
 
@@ -56,7 +58,10 @@ pub(crate) const OWN_PATHS: [&str; 5] = [LOGIN, LOGOUT, LOGGED_OUT, FRONT_CHANNE
 /// Decides about requests. A clone is cheap.
 #[derive(Clone)]
 pub struct Guard {
+    /// The first one's, which has the settings of the server itself, and remembers what has ended.
     client: Client,
+    others: Arc<[Client]>,
+    choice: Option<Arc<Choice>>,
     browser: Option<Arc<Browser>>,
 }
 
@@ -66,8 +71,7 @@ struct Browser {
     seals: Seals,
     /// Scheme, host and port of the redirect URI.
     origin: String,
-    callback_path: String,
-    response_mode: ResponseMode,
+    callback_paths: Vec<String>,
     refreshes: Refreshes,
 }
 
@@ -141,11 +145,11 @@ impl Guard {
     /// # Errors
     /// [`Error::Entropy`] when no cookie secret is configured and none could be made.
     pub fn new(client: Client) -> Result<Self, Error> {
-        let browser = Browser::of(&client)?.map(Arc::new);
-        Ok(Self { client, browser })
+        let browser = Browser::of(&client, &[])?.map(Arc::new);
+        Ok(Self { client, others: Arc::default(), choice: None, browser })
     }
 
-    /// The client behind it.
+    /// The client behind it: of [several](Self::several), the first.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -158,18 +162,21 @@ impl Guard {
         let browser = self.browser.as_ref().filter(|_| incoming.method == Method::POST)?;
         match incoming.path() {
             BACK_CHANNEL => Some(MAX_LOGOUT_FORM),
-            path => (path == browser.callback_path).then_some(MAX_CALLBACK_FORM),
+            path => browser.is_callback(path).then_some(MAX_CALLBACK_FORM),
         }
     }
 
     /// Answers what is the guard's own (sign-in, callback, sign-out from either side) and bad credentials; lets all else through, with the
     /// identity of whoever presented one.
     pub fn check(&self, incoming: Incoming<'_>, now: UnixTime) -> Step<Verdict> {
+        if let Some(document) = self.resource_document(&incoming) {
+            return Step::Done(document);
+        }
         match &self.browser {
             None => self.admit(incoming, false, now),
             Some(browser) => match incoming.path() {
                 LOGIN => self.start_sign_in(browser, incoming, now),
-                path if path == browser.callback_path => self.finish_sign_in(browser, incoming, now),
+                path if browser.is_callback(path) => self.finish_sign_in(browser, incoming, now),
                 LOGOUT => self.sign_out(browser, &incoming, now),
                 LOGGED_OUT => self.signed_out(browser, &incoming, now),
                 FRONT_CHANNEL => self.end_by_front_channel(browser, &incoming, now),
@@ -187,6 +194,10 @@ impl Guard {
 
     /// A token wins over the session and never falls back to it.
     fn admit(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
+        self.telling_resource(self.judge_credentials(incoming, required, now), now)
+    }
+
+    fn judge_credentials(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
         match incoming.token() {
             Err(error) => Step::Done(Answer::refusal(&incoming, &error.into()).into()),
             Ok(Some((token, source))) => self.admit_token(token, source, incoming, now),
@@ -213,10 +224,9 @@ impl Guard {
     }
 
     fn identify(&self, token: &str, source: Source, now: UnixTime) -> Step<Result<Identity, Error>> {
-        let (leeway, ends_with_key) =
-            (self.client.config().leeway, self.client.config().sockets_end_with_key);
-        let client = self.client.clone();
-        let verified = self.client.verify_access_token(token, now);
+        let client = self.judge_of(token).clone();
+        let (leeway, ends_with_key) = (client.config().leeway, self.client.config().sockets_end_with_key);
+        let verified = client.verify_access_token(token, now);
         let unused = verified.then(now, move |verified, now| match verified {
             Ok(claims) => client.use_token(claims, now),
             Err(error) => Step::Done(Err(error.into())),
@@ -254,23 +264,24 @@ fn only_value(text: &[u8], wanted: &'static str) -> Result<String, RequestError>
 }
 
 impl Browser {
-    fn of(client: &Client) -> Result<Option<Self>, Error> {
+    fn of(client: &Client, others: &[Client]) -> Result<Option<Self>, Error> {
         let config = client.config();
-        let Some(registration) = &config.registration else { return Ok(None) };
-        let secrets = if config.has_random_cookie_secret() {
-            vec![Secret::new(entropy::token(client.entropy())?)]
-        } else {
-            config.cookie_secrets.clone()
+        let Some((registration, sign_in)) = config.registration.as_ref().zip(config.sign_in()) else {
+            return Ok(None);
         };
-        let redirect_uri = &registration.redirect_uri;
+        let sign_ins = || others.iter().filter_map(|client| client.config().sign_in()).chain([sign_in]);
+        let form_post = sign_ins().any(|sign_in| sign_in.response_mode == ResponseMode::FormPost);
         Ok(Some(Self {
-            cookies: Cookies::of(redirect_uri, registration.response_mode == ResponseMode::FormPost),
-            seals: Seals::new(&secrets, config.issuer(), &registration.client_id),
-            origin: redirect_uri.origin().ascii_serialization(),
-            callback_path: redirect_uri.path().to_owned(),
-            response_mode: registration.response_mode,
+            cookies: Cookies::of(&sign_in.redirect_uri, form_post),
+            seals: Seals::new(&Self::secrets(client)?, config.issuer(), &registration.client_id),
+            origin: sign_in.origin(),
+            callback_paths: sign_ins().map(|sign_in| sign_in.redirect_uri.path().to_owned()).collect(),
             refreshes: Refreshes::new(refresh::LEASE),
         }))
+    }
+
+    fn is_callback(&self, path: &str) -> bool {
+        self.callback_paths.iter().any(|callback| callback == path)
     }
 
     /// The cookies of a request that are this application's.
@@ -287,7 +298,7 @@ impl Browser {
         let target = crate::login::local_path(target);
         let resolved = Url::parse(&self.origin).and_then(|origin| origin.join(target));
         let path = resolved.as_ref().map_or("/", Url::path);
-        let own = path == self.callback_path || OWN_PATHS.contains(&path);
+        let own = self.is_callback(path) || OWN_PATHS.contains(&path);
         if own { "/".to_owned() } else { target.to_owned() }
     }
 }

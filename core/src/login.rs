@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::config::{Config, Registration, ResponseMode};
+use crate::config::{Config, Registration, ResponseMode, SignIn};
 use crate::discovery::Metadata;
 use crate::entropy::{self, EntropySource};
 use crate::error::{Error, UsageError};
@@ -146,6 +146,7 @@ impl AuthorizationRequest {
     pub(crate) fn new(
         config: &Config,
         registration: &Registration,
+        sign_in: &SignIn,
         metadata: &Metadata,
         options: &LoginOptions,
         entropy: &dyn EntropySource,
@@ -164,7 +165,7 @@ impl AuthorizationRequest {
             max_age: options.max_age.map(|age| age.as_secs()),
             acr: options.claims.as_ref().and_then(essential_acr),
         };
-        let parameters = parameters(config, registration, &login, options).into_iter();
+        let parameters = parameters(config, registration, sign_in, &login, options).into_iter();
         let more = of_profile.iter().copied().chain(&options.extra).cloned();
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value)).chain(more).collect();
         Ok(Self { endpoint: endpoint.clone(), parameters, login })
@@ -195,6 +196,7 @@ fn own_parameters<'a>(profile: &'a ProviderProfile, options: &LoginOptions) -> V
 fn parameters(
     config: &Config,
     registration: &Registration,
+    sign_in: &SignIn,
     login: &LoginState,
     options: &LoginOptions,
 ) -> Vec<(&'static str, String)> {
@@ -202,15 +204,15 @@ fn parameters(
     let nonce = (profile.nonce != NoncePolicy::Off).then(|| login.nonce.expose().to_owned());
     let challenge = profile.pkce.then(|| base64url::encode(&Sha256::digest(login.code_verifier.expose())));
     let challenge_method = profile.pkce.then(|| "S256".to_owned());
-    let response_mode = registration.response_mode;
+    let response_mode = sign_in.response_mode;
     let response_mode = (response_mode != ResponseMode::Query).then(|| response_mode.name().to_owned());
     let max_age = options.max_age.map(|age| age.as_secs().to_string());
     let claims = options.claims.as_ref().map(Value::to_string);
     let all = [
-        ("response_type", Some(registration.response_type.name().to_owned())),
+        ("response_type", Some(sign_in.response_type.name().to_owned())),
         ("client_id", Some(registration.client_id.clone())),
-        ("redirect_uri", Some(registration.redirect_uri.to_string())),
-        ("scope", Some(registration.scopes.clone())),
+        ("redirect_uri", Some(sign_in.redirect_uri.to_string())),
+        ("scope", Some(sign_in.scopes.clone())),
         ("state", Some(login.state.expose().to_owned())),
         ("nonce", nonce),
         ("code_challenge", challenge),

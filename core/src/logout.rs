@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::config::{Config, Registration};
+use crate::config::{Config, Registration, SignIn};
 use crate::discovery::Metadata;
 use crate::error::Error;
 use crate::profile::Logout;
@@ -24,6 +24,7 @@ impl EndSession {
         metadata: &Metadata,
         config: &Config,
         registration: &Registration,
+        sign_in: &SignIn,
         id_token: Option<&Secret>,
         state: &str,
     ) -> Result<Option<Self>, Error> {
@@ -33,7 +34,7 @@ impl EndSession {
                 let Ok(endpoint) = Url::parse(url) else { return Ok(None) };
                 let named = [
                     (*client_id, registration.client_id.clone()),
-                    (*return_to, post_logout_redirect_uri(registration)),
+                    (*return_to, post_logout_redirect_uri(sign_in)),
                 ];
                 return Ok(Some(Self { endpoint, parameters: named.to_vec() }));
             }
@@ -43,7 +44,7 @@ impl EndSession {
         let hint = id_token.map(|id_token| ("id_token_hint", id_token.expose().to_owned()));
         let parameters = hint.into_iter().chain([
             ("client_id", registration.client_id.clone()),
-            ("post_logout_redirect_uri", post_logout_redirect_uri(registration)),
+            ("post_logout_redirect_uri", post_logout_redirect_uri(sign_in)),
             ("state", state.to_owned()),
         ]);
         Ok(Some(Self { endpoint, parameters: parameters.collect() }))
@@ -63,6 +64,6 @@ impl EndSession {
 }
 
 /// `/logged-out` on the origin of the redirect URI.
-fn post_logout_redirect_uri(registration: &Registration) -> String {
-    format!("{}{}", registration.redirect_uri.origin().ascii_serialization(), crate::guard::LOGGED_OUT)
+fn post_logout_redirect_uri(sign_in: &SignIn) -> String {
+    format!("{}{}", sign_in.origin(), crate::guard::LOGGED_OUT)
 }

@@ -350,7 +350,7 @@ impl TokenRules {
         Err(quirk.map_or(TokenError::ClaimInvalid("aud"), TokenError::from))
     }
 
-    fn is_audience(&self, name: &str) -> bool {
+    pub(crate) fn is_audience(&self, name: &str) -> bool {
         self.audiences.iter().any(|audience| audience == name)
     }
 

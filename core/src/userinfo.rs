@@ -99,7 +99,7 @@ pub(crate) fn accept(
 fn check_addressee(object: &Object<'_>, config: &Config, client_id: &str) -> Result<(), ProviderError> {
     let wrong = |name| ProviderError::Member(Purpose::Userinfo, name);
     let iss: Option<String> = object.get("iss").map_err(|WrongType| wrong("iss"))?;
-    if iss.is_some_and(|iss| !config.profile.issuers.allows(&config.issuer.0, &iss)) {
+    if iss.is_some_and(|iss| !config.allows_issuer(&iss)) {
         return Err(wrong("iss"));
     }
     let aud = match object.get::<Vec<String>>("aud") {

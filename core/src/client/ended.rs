@@ -22,10 +22,10 @@ fn named(end: &End) -> String {
 }
 
 impl Client {
-    /// Ends the sessions that a logout token names, which is good once.
-    pub(crate) fn end_by_token(&self, token: &str, now: UnixTime) -> Step<Result<(), Error>> {
+    /// Ends the sessions that a logout token names, which is good once, and which another provider's client may judge.
+    pub(crate) fn end_by_token(&self, judge: &Client, token: &str, now: UnixTime) -> Step<Result<(), Error>> {
         let this = self.clone();
-        let verified = self.verify_logout_token(token, now).map(now, |claims| claims.map_err(Error::from));
+        let verified = judge.verify_logout_token(token, now).map(now, |claims| claims.map_err(Error::from));
         verified.and_then(now, move |claims, now| {
             let ends = End::by_token(&claims, this.no_session_after(now), now);
             // It is used up last, so that the provider can send it again if the store did not hear of it.
@@ -39,7 +39,8 @@ impl Client {
         // Its very last moment is still one of its own.
         let age = LOGOUT_AGE.saturating_add(self.inner.config.leeway).saturating_add(Duration::from_secs(1));
         let until = claims.issued_at().unwrap_or(now).saturating_add(age);
-        let (id, used_up) = (short_hash(&jti), TokenError::ClaimInvalid("jti").into());
+        let (id, used_up) =
+            (short_hash(&format!("{}\n{jti}", claims.iss())), TokenError::ClaimInvalid("jti").into());
         if self.inner.config.session.has_store {
             return store::consume(format!("logout:{id}"), until, used_up);
         }
@@ -49,8 +50,8 @@ impl Client {
 
     /// Ends one session, by its name at the provider. Nobody has proven anything but that they know it: so the store is told
     /// only of a name that a session has, lest made-up ones crowd out what is proven.
-    pub(crate) fn end_by_browser(&self, sid: &str, now: UnixTime) -> Step<Result<(), Error>> {
-        let end = End::by_browser(&self.inner.config.issuer.0, sid, self.no_session_after(now), now);
+    pub(crate) fn end_by_browser(&self, iss: &str, sid: &str, now: UnixTime) -> Step<Result<(), Error>> {
+        let end = End::by_browser(iss, sid, self.no_session_after(now), now);
         if !self.inner.config.session.has_store {
             return self.end(vec![end], now);
         }
@@ -67,7 +68,7 @@ impl Client {
         let sid = session.claims().get::<String>("sid").filter(|_| self.inner.config.session.has_store);
         let Some(sid) = sid else { return Step::Done(Ok(())) };
         let until = self.no_session_after(now);
-        let key = named(&End::by_browser(&self.inner.config.issuer.0, &sid, until, now));
+        let key = named(&End::by_browser(session.claims().iss(), &sid, until, now));
         store::get(key.clone()).and_then(now, move |record, now| {
             // An earlier session may have had the name. Whoever else writes it now writes the same.
             let version = record.map(|(_, version)| version);

@@ -25,9 +25,9 @@ impl Client {
     pub fn begin_login(&self, options: LoginOptions, now: UnixTime) -> Step<Result<Redirect, Error>> {
         let (this, deadline) = (self.clone(), now.saturating_add(PATIENCE));
         self.metadata(deadline, now).and_then(now, move |metadata, now| {
-            let prepared = this.registration().map_err(Error::from).and_then(|registration| {
+            let prepared = this.sign_in().map_err(Error::from).and_then(|(registration, sign_in)| {
                 let (config, entropy) = (&this.inner.config, this.entropy());
-                AuthorizationRequest::new(config, registration, &metadata, &options, entropy, now)
+                AuthorizationRequest::new(config, registration, sign_in, &metadata, &options, entropy, now)
             });
             match prepared {
                 Err(error) => Step::Done(Err(error)),
@@ -38,7 +38,7 @@ impl Client {
     }
 
     fn pushes(&self, metadata: &Metadata) -> bool {
-        let wanted = self.registration().is_ok_and(|registration| registration.pushed);
+        let wanted = self.inner.config.sign_in().is_some_and(|sign_in| sign_in.pushed);
         wanted || metadata.requires_pushed_authorization
     }
 
@@ -78,8 +78,8 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Session, Error>> {
         let config = &self.inner.config;
-        let checked = self.registration().map_err(Error::from).and_then(|registration| {
-            callback.check(&login, config, registration.response_type, now).map_err(Error::from)
+        let checked = self.sign_in().map_err(Error::from).and_then(|(_, sign_in)| {
+            callback.check(&login, config, sign_in.response_type, now).map_err(Error::from)
         });
         if let Err(error) = checked {
             return Step::Done(Err(error));
@@ -120,7 +120,8 @@ impl Client {
             this.verify_in_front(in_front, &login, deadline, now).and_then(now, move |in_front, now| {
                 let fetch = this.asker(&metadata, now).and_then(|asker| {
                     let verifier = this.inner.config.profile.pkce.then(|| login.code_verifier());
-                    asker.code_grant(&code, verifier, left(Purpose::Token, deadline, now)?)
+                    let redirect_uri = this.sign_in()?.1.redirect_uri.as_str();
+                    asker.code_grant(&code, redirect_uri, verifier, left(Purpose::Token, deadline, now)?)
                 });
                 redeemed(fetch, move |response, now| {
                     this.signed_in(&login, in_front, response, deadline, now)

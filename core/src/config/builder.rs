@@ -10,14 +10,15 @@ use super::check::{
 };
 use super::vars::{self, Vars};
 use super::{
-    ClientAuth, Config, Danger, Registration, Remember, ResponseMode, ResponseType, SessionSettings,
+    ClientAuth, Config, Danger, Registration, Remember, ResponseMode, ResponseType, SessionSettings, SignIn,
 };
 use crate::cache::Lifetimes;
 use crate::client_auth::{Credentials, SecretAuth, SecretSource, Signer, SigningFailed};
 use crate::error::{ConfigError, Quirk};
 use crate::issuer::Issuer;
 use crate::jose::Algorithm;
-use crate::profile::{Logout, ProviderProfile};
+use crate::profile::{Logout, NoncePolicy, ProviderProfile};
+use crate::resource::Resource;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::{AccessToken, TokenRules};
@@ -46,6 +47,7 @@ pub struct ConfigBuilder {
     session_claims: Option<Vec<String>>,
     cookie_secrets: Vec<Secret>,
     api_paths: Vec<String>,
+    resource: Option<String>,
     metadata_url: Option<String>,
     profile: ProviderProfile,
     lifetimes: Lifetimes,
@@ -88,6 +90,7 @@ impl ConfigBuilder {
             session_claims: None,
             cookie_secrets: Vec::new(),
             api_paths: vec!["/api/".to_owned()],
+            resource: None,
             metadata_url: None,
             profile: ProviderProfile::standard("provider"),
             lifetimes: Lifetimes::default(),
@@ -104,6 +107,14 @@ impl ConfigBuilder {
     pub(super) fn client(mut self, client_id: &str, redirect_uri: &str) -> Self {
         self.client_id = Some(client_id.to_owned());
         self.redirect_uri = Some(redirect_uri.to_owned());
+        self
+    }
+
+    /// The client's name at the provider, for a [resource server](Config::resource_server) that asks the provider for tokens of
+    /// its own, or about tokens that it was shown.
+    #[must_use]
+    pub fn client_id(mut self, client_id: &str) -> Self {
+        self.client_id = Some(client_id.to_owned());
         self
     }
 
@@ -272,6 +283,15 @@ impl ConfigBuilder {
         self
     }
 
+    /// The identifier of what this server protects, an https URL: those who are refused are told where to learn which provider
+    /// gives tokens for it, and a [`Guard`](crate::Guard) answers there
+    /// ([RFC 9728](https://www.rfc-editor.org/rfc/rfc9728)). Default: none.
+    #[must_use]
+    pub fn resource(mut self, identifier: &str) -> Self {
+        self.resource = Some(identifier.to_owned());
+        self
+    }
+
     /// Where the metadata is, if not at `/.well-known/openid-configuration` below the issuer. The document must still
     /// speak of the issuer.
     #[must_use]
@@ -418,6 +438,7 @@ impl ConfigBuilder {
                 .map(|secret| cookie_secret(secret.expose()))
                 .collect::<Result<_, _>>()?,
             api_paths: self.api_paths,
+            resource: self.resource.as_deref().map(Resource::parse).transpose()?,
             metadata_url,
             profile,
             lifetimes: checked_lifetimes(self.lifetimes)?,
@@ -471,35 +492,49 @@ impl ConfigBuilder {
     }
 
     fn registration(&self) -> Result<Option<Registration>, ConfigError> {
-        let (Some(client_id), Some(redirect_uri)) = (&self.client_id, &self.redirect_uri) else {
-            return Ok(None);
-        };
+        let Some(client_id) = &self.client_id else { return self.no_client() };
         if client_id.is_empty() {
             return Err(ConfigError::new("client_id", "is empty"));
         }
-        if !self.asked_scopes().split(' ').any(|scope| scope == "openid") {
-            return Err(ConfigError::new("scopes", "must contain openid"));
-        }
+        let sign_in = self.redirect_uri.as_deref().map(|uri| self.sign_in(uri)).transpose()?;
         check_parameters(&self.profile)?;
         let (client_auth, credentials) = self.credentials()?;
-        let response_mode = self.response_mode.or(self.profile.response_mode).unwrap_or(ResponseMode::Query);
-        if self.response_type == ResponseType::CodeIdToken && response_mode != ResponseMode::FormPost {
-            return Err(ConfigError::new(
-                "response_mode",
-                "must be form_post where an ID token comes with the code",
-            ));
+        Ok(Some(Registration { client_id: client_id.clone(), client_auth, credentials, sign_in }))
+    }
+
+    fn no_client(&self) -> Result<Option<Registration>, ConfigError> {
+        let secret = self.client_secret.is_some() || self.secret_source.is_some() || self.signer.is_some();
+        if !secret {
+            return Ok(None);
         }
-        Ok(Some(Registration {
-            client_id: client_id.clone(),
-            client_auth,
-            credentials,
+        Err(ConfigError::new(
+            "client_id",
+            "is missing, and there is a secret or key that would never be used",
+        ))
+    }
+
+    fn sign_in(&self, redirect_uri: &str) -> Result<SignIn, ConfigError> {
+        let (scopes, profile) = (self.asked_scopes(), &self.profile);
+        if !scopes.split(' ').any(|scope| scope == "openid") {
+            return Err(ConfigError::new("scopes", "must contain openid"));
+        }
+        let response_mode = self.response_mode.or(profile.response_mode).unwrap_or(ResponseMode::Query);
+        if self.response_type == ResponseType::CodeIdToken && response_mode != ResponseMode::FormPost {
+            let problem = "must be form_post where an ID token comes with the code";
+            return Err(ConfigError::new("response_mode", problem));
+        }
+        if self.response_type == ResponseType::CodeIdToken && profile.nonce == NoncePolicy::Off {
+            let problem = "is code id_token, which needs a nonce";
+            return Err(ConfigError::new("response_type", problem));
+        }
+        Ok(SignIn {
             redirect_uri: parse_redirect_uri(redirect_uri)?,
-            scopes: self.asked_scopes().to_owned(),
+            scopes: scopes.to_owned(),
             response_type: self.response_type,
             response_mode,
             pushed: self.pushed,
-            userinfo: self.userinfo && self.profile.userinfo,
-        }))
+            userinfo: self.userinfo && profile.userinfo,
+        })
     }
 
     /// One way to prove who the client is, and what that needs.

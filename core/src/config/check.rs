@@ -36,7 +36,7 @@ pub(super) fn parse_redirect_uri(text: &str) -> Result<Url, ConfigError> {
 }
 
 /// An address that something is fetched from, or where a browser is sent.
-pub(super) fn parse_fetched_url(setting: &'static str, text: &str) -> Result<Url, ConfigError> {
+pub(crate) fn parse_fetched_url(setting: &'static str, text: &str) -> Result<Url, ConfigError> {
     let wrong = |problem: &str| ConfigError::new(setting, format!("{problem}: {text:?}"));
     refuse_credentials(setting, text)?;
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;

@@ -45,6 +45,10 @@ impl Answer {
         Self { status, headers, body: body.into_bytes() }
     }
 
+    pub(super) fn json(body: String) -> Self {
+        Self::new(StatusCode::OK, "application/json", body)
+    }
+
     /// Done, and nothing to say.
     pub(super) fn empty() -> Self {
         Self::new(StatusCode::OK, "text/plain; charset=utf-8", String::new())

@@ -11,7 +11,6 @@ use http::{HeaderValue, Method};
 use url::Url;
 
 use super::answer::{Answer, Shape};
-use super::seat::Visit;
 use super::{Browser, Guard, Incoming, Verdict, only_value};
 use crate::error::{CallbackError, Error, RequestError};
 use crate::step::Step;
@@ -25,12 +24,20 @@ impl Guard {
         incoming: &Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let issuer = self.client.config().issuer();
-        let (this, visit, policy) = (self.clone(), Visit::of(browser, incoming), framed_by(issuer));
-        let ended = match named_session(incoming, issuer) {
-            Ok(sid) => self.client.end_by_browser(&sid, now),
-            Err(error) => Step::Done(Err(error)),
+        let named = named_session(incoming).and_then(|(iss, sid)| {
+            let provider = self.client_of(&iss).ok_or(CallbackError::IssuerMismatch)?;
+            Ok((framed_by(provider.config().issuer()), iss, sid))
+        });
+        let (this, visit) = (self.clone(), self.visit(browser, incoming));
+        let (policy, iss, sid) = match named {
+            Ok(named) => named,
+            Err(error) => {
+                let policy = framed_by(self.client.config().issuer());
+                let answer = Answer::failure_as(Shape::Json, &error, "/");
+                return Step::Done(answer.header(CONTENT_SECURITY_POLICY, policy).into());
+            }
         };
+        let ended = self.client.end_by_browser(&iss, &sid, now);
         let cleared = ended.and_then(now, move |(), now| {
             this.found(&visit, now).map(now, move |found| match found? {
                 Some(_) => Ok(Vec::new()),
@@ -47,17 +54,14 @@ impl Guard {
     }
 }
 
-/// `sid` of this issuer. Both are optional in the standard; without them only a cookie could tell whose session is meant,
+/// `iss` and `sid`. Both are optional in the standard; without them only a cookie could tell whose session is meant,
 /// and any page could then sign people out.
-fn named_session(incoming: &Incoming<'_>, issuer: &str) -> Result<String, Error> {
+fn named_session(incoming: &Incoming<'_>) -> Result<(String, String), Error> {
     if incoming.method != Method::GET {
         return Err(RequestError::Method("GET").into());
     }
     let query = incoming.query().as_bytes();
-    if only_value(query, "iss")? != issuer {
-        return Err(CallbackError::IssuerMismatch.into());
-    }
-    Ok(only_value(query, "sid")?)
+    Ok((only_value(query, "iss")?, only_value(query, "sid")?))
 }
 
 fn framed_by(issuer: &str) -> HeaderValue {

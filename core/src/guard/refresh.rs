@@ -132,7 +132,8 @@ impl Guard {
 
     fn ask_provider(&self, due: Due, turn: Ticket<Option<Session>>, now: UnixTime) -> Freshened {
         let this = self.clone();
-        self.client.refresh(due.seated.session.clone(), now).then(now, move |refreshed, now| match refreshed {
+        let client = self.client_of_session(&due.seated.session).unwrap_or(&self.client);
+        client.refresh(due.seated.session.clone(), now).then(now, move |refreshed, now| match refreshed {
             Ok(session) => {
                 turn.done(Some(session.clone()), remembered(now));
                 this.keep_refreshed(due, session, ATTEMPTS, now)

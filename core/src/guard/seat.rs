@@ -20,11 +20,13 @@ use crate::time::UnixTime;
 /// What is kept of a request while its session is looked up.
 pub(super) struct Visit {
     pub(super) browser: Arc<Browser>,
+    /// Of the provider that a sign-in would be with.
+    pub(super) client: Client,
     pub(super) jar: Jar,
     pub(super) shape: Shape,
-    absent: Absent,
+    pub(super) absent: Absent,
     /// Where a sign-in would lead back to.
-    target: String,
+    pub(super) target: String,
 }
 
 /// What becomes of a request of nobody's.
@@ -61,12 +63,6 @@ pub(super) enum Place {
 }
 
 impl Visit {
-    pub(super) fn of(browser: &Arc<Browser>, incoming: &Incoming<'_>) -> Self {
-        let (browser, jar) = (Arc::clone(browser), browser.cookies_of(incoming));
-        let (shape, target) = (Shape::of(incoming), incoming.target.to_owned());
-        Self { browser, jar, shape, absent: Absent::Admitted, target }
-    }
-
     /// Where to try again.
     fn return_to(&self) -> &str {
         if self.absent == Absent::SentToSignIn { &self.target } else { "/" }
@@ -79,6 +75,17 @@ impl Visit {
 }
 
 impl Guard {
+    pub(super) fn visit(&self, browser: &Arc<Browser>, incoming: &Incoming<'_>) -> Visit {
+        Visit {
+            browser: Arc::clone(browser),
+            client: self.chosen(incoming).clone(),
+            jar: browser.cookies_of(incoming),
+            shape: Shape::of(incoming),
+            absent: Absent::Admitted,
+            target: incoming.target.to_owned(),
+        }
+    }
+
     /// Lets a request without a token through by its session.
     pub(super) fn admit_session(
         &self,
@@ -89,7 +96,7 @@ impl Guard {
         let Some(browser) = &self.browser else {
             return Step::Done(without_identity(Shape::of(incoming), absent, Vec::new()));
         };
-        let visit = Arc::new(Visit { absent, ..Visit::of(browser, incoming) });
+        let visit = Arc::new(Visit { absent, ..self.visit(browser, incoming) });
         let this = self.clone();
         self.seated(&visit, now).then(now, move |seated, now| match seated {
             Ok(Some(seated)) => this.admit_seated(&visit, seated, now),
@@ -123,7 +130,8 @@ impl Guard {
             };
             let lives = move |seated: &Seated| {
                 let settings = this.client.config().session;
-                !seated.session.is_over(settings, now) && !this.client.has_ended(&seated.session)
+                let known = this.client_of_session(&seated.session).is_some();
+                known && !seated.session.is_over(settings, now) && !this.client.has_ended(&seated.session)
             };
             found.map(now, move |found| found.map(|found| found.filter(lives)))
         })
@@ -169,7 +177,7 @@ impl Guard {
             return Step::Done(without_identity(visit.shape, visit.absent, cleared));
         }
         let options = LoginOptions { return_to: Some(visit.target.clone()), ..LoginOptions::default() };
-        self.begin_sign_in(visit, options, cleared, now)
+        self.begin_sign_in(&visit.client, visit, options, cleared, now)
     }
 
     /// Where a session that begins now is to be.

@@ -8,7 +8,7 @@ use url::form_urlencoded;
 use super::answer::Answer;
 use super::seat::Visit;
 use super::{Browser, Guard, Incoming, Verdict};
-use crate::client::SIGN_IN_PATIENCE;
+use crate::client::{Client, SIGN_IN_PATIENCE};
 use crate::config::ResponseMode;
 use crate::cookie::{Jar, Purpose};
 use crate::error::{CallbackError, Error, ProviderError, RequestError};
@@ -36,14 +36,17 @@ impl Guard {
         if incoming.method != Method::GET {
             return Step::Done(Answer::failure(&incoming, &RequestError::Method("GET").into(), "/").into());
         }
-        let mut options = LoginOptions::default();
+        let (mut options, mut client) = (LoginOptions::default(), self.chosen(&incoming));
         for (name, value) in form_urlencoded::parse(incoming.query().as_bytes()) {
             let value = value.into_owned();
             match &*name {
-                "iss" if value != self.client.config().issuer() => {
-                    let error = CallbackError::IssuerMismatch.into();
-                    return Step::Done(Answer::failure(&incoming, &error, "/").into());
-                }
+                "iss" => match self.client_called(&value) {
+                    Some(called) => client = called,
+                    None => {
+                        let error = CallbackError::IssuerMismatch.into();
+                        return Step::Done(Answer::failure(&incoming, &error, "/").into());
+                    }
+                },
                 "return_to" => {
                     options.return_to.get_or_insert(value);
                 }
@@ -57,17 +60,19 @@ impl Guard {
                 _ => {}
             }
         }
-        let (this, visit) = (self.clone(), Visit::of(browser, &incoming));
+        let (this, visit) =
+            (self.clone(), Visit { client: client.clone(), ..self.visit(browser, &incoming) });
         self.found(&visit, now).then(now, move |found, now| {
             // A store that cannot tell is no reason against a sign-in.
             let dead = if matches!(found, Ok(None)) { visit.cleared() } else { Vec::new() };
-            this.begin_sign_in(&visit, options, dead, now)
+            this.begin_sign_in(&visit.client, &visit, options, dead, now)
         })
     }
 
     /// Sends the browser to the provider, and rids it of a session that has died.
     pub(super) fn begin_sign_in(
         &self,
+        client: &Client,
         visit: &Visit,
         options: LoginOptions,
         dead: Vec<HeaderValue>,
@@ -79,7 +84,7 @@ impl Guard {
         let this = self.clone();
         let mut surplus = browser.surplus_logins(&visit.jar, now);
         surplus.extend(dead);
-        self.client.begin_login(options, now).map(now, move |begun| {
+        client.begin_login(options, now).map(now, move |begun| {
             let cookie = |login: &LoginState| this.login_cookie(&browser, login, now);
             match begun.and_then(|redirect| cookie(&redirect.login).map(|cookie| (redirect.url, cookie))) {
                 Ok((url, cookie)) => {
@@ -114,8 +119,9 @@ impl Guard {
         incoming: Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let visit = Arc::new(Visit::of(browser, &incoming));
-        let callback = match read_callback(browser, &incoming) {
+        let visit = Arc::new(self.visit(browser, &incoming));
+        let client = self.client_at(incoming.path()).unwrap_or(&self.client);
+        let callback = match read_callback(client, &incoming) {
             Ok(callback) => callback,
             Err(error) => return Step::Done(browser.no_sign_in(&incoming, &visit.jar, &error)),
         };
@@ -126,7 +132,7 @@ impl Guard {
         };
         let (return_to, done, shape) = (login.return_to().to_owned(), browser.clear([name]), visit.shape);
         let this = self.clone();
-        let signed_in = self.signed_in(login, callback, now);
+        let signed_in = signed_in(client.clone(), login, callback, now);
         let begun = signed_in.and_then(now, {
             let this = this.clone();
             move |session, now| this.unless_ended(session, now)
@@ -139,28 +145,28 @@ impl Guard {
             Err(error) => Answer::failure_as(shape, &error, &return_to).cookies(done).into(),
         })
     }
+}
 
-    /// The session of a sign-in, with what userinfo adds if that is wanted and there.
-    fn signed_in(
-        &self,
-        login: LoginState,
-        callback: Callback,
-        now: UnixTime,
-    ) -> Step<Result<Session, Error>> {
-        let (this, deadline) = (self.clone(), now.saturating_add(SIGN_IN_PATIENCE));
-        self.client.finish_login(login, callback, now).and_then(now, move |session, now| {
-            if !this.client.has_userinfo(now) {
-                return Step::Done(Ok(session));
-            }
-            this.client.userinfo_by(&session, deadline, now).map(now, move |userinfo| {
-                let mut session = session;
-                let enriched = userinfo.and_then(|userinfo| {
-                    session.enrich(&userinfo).map_err(|error| ProviderError::UserinfoToken(error).into())
-                });
-                enriched.map(|()| session)
-            })
+/// The session of a sign-in, with what userinfo adds if that is wanted and there.
+fn signed_in(
+    client: Client,
+    login: LoginState,
+    callback: Callback,
+    now: UnixTime,
+) -> Step<Result<Session, Error>> {
+    let deadline = now.saturating_add(SIGN_IN_PATIENCE);
+    client.finish_login(login, callback, now).and_then(now, move |session, now| {
+        if !client.has_userinfo(now) {
+            return Step::Done(Ok(session));
+        }
+        client.userinfo_by(&session, deadline, now).map(now, move |userinfo| {
+            let mut session = session;
+            let enriched = userinfo.and_then(|userinfo| {
+                session.enrich(&userinfo).map_err(|error| ProviderError::UserinfoToken(error).into())
+            });
+            enriched.map(|()| session)
         })
-    }
+    })
 }
 
 impl Browser {
@@ -204,9 +210,11 @@ impl Browser {
 
 /// A callback by the configured way. What stands in the query of a form's address counts as well, so that nothing can
 /// stand in both.
-fn read_callback(browser: &Browser, incoming: &Incoming<'_>) -> Result<Callback, Error> {
+fn read_callback(client: &Client, incoming: &Incoming<'_>) -> Result<Callback, Error> {
     let query = incoming.query();
-    match browser.response_mode {
+    let response_mode =
+        client.config().sign_in().map_or(ResponseMode::Query, |sign_in| sign_in.response_mode);
+    match response_mode {
         ResponseMode::Query if incoming.method == Method::GET => {
             let fits = query.len() <= MAX_CALLBACK_QUERY;
             let callback = if fits { Callback::parse(query) } else { Err(CallbackError::Malformed) };

@@ -35,7 +35,7 @@ impl Guard {
         if let Err(error) = browser.check_sign_out(incoming) {
             return Step::Done(Answer::failure(incoming, &error.into(), "/").into());
         }
-        let visit = Visit::of(browser, incoming);
+        let visit = self.visit(browser, incoming);
         let this = self.clone();
         self.ended(&visit, now).then(now, move |ended, now| match ended {
             Ok(Some(session)) => this.sign_out_there(visit, &session, now),
@@ -66,7 +66,8 @@ impl Guard {
             }
         };
         let (this, ended) = (self.clone(), visit.cleared());
-        let request = self.client.end_session(Some(session.id_token()), &state, now);
+        let client = self.client_of_session(session).unwrap_or(&self.client);
+        let request = client.end_session(Some(session.id_token()), &state, now);
         request.map(now, move |request| match request {
             Ok(Some(request)) => this.leave(&visit.browser, &request, &state, ended, visit.shape, now).into(),
             Ok(None) => Answer::redirect(LOGGED_OUT).cookies(ended).into(),
@@ -108,7 +109,7 @@ impl Guard {
         incoming: &Incoming<'_>,
         now: UnixTime,
     ) -> Step<Verdict> {
-        let visit = Visit::of(browser, incoming);
+        let visit = self.visit(browser, incoming);
         let confirmed = browser.confirms(&visit.jar, incoming, now);
         self.found(&visit, now).map(now, move |found| {
             let (title, text) = match found {

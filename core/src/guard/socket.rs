@@ -8,7 +8,7 @@ use http::header::SEC_WEBSOCKET_PROTOCOL;
 use url::form_urlencoded;
 
 use super::answer::{self, Answer, Shape};
-use super::seat::{Absent, Seated, Visit};
+use super::seat::{Absent, Seated};
 use super::{Guard, Identity, Incoming, Source, Verdict};
 use crate::error::{Error, RequestError};
 use crate::secret::Secret;
@@ -39,6 +39,15 @@ impl Guard {
     /// The headers of [`Verdict::Allow`] belong to the answer to the handshake, and choose the subprotocol where that carried
     /// the token.
     pub fn admit_socket(
+        &self,
+        incoming: Incoming<'_>,
+        admitted: Option<&Identity>,
+        now: UnixTime,
+    ) -> Step<Verdict> {
+        self.telling_resource(self.judge_opening(incoming, admitted, now), now)
+    }
+
+    fn judge_opening(
         &self,
         incoming: Incoming<'_>,
         admitted: Option<&Identity>,
@@ -94,7 +103,7 @@ impl Guard {
 
     fn identify_session(&self, incoming: &Incoming<'_>, now: UnixTime) -> Step<Result<Identity, Error>> {
         let Some(browser) = &self.browser else { return Step::Done(Err(nobody())) };
-        self.found(&Visit::of(browser, incoming), now)
+        self.found(&self.visit(browser, incoming), now)
             .map(now, |found| found?.map(Seated::into_identity).ok_or_else(nobody))
     }
 
@@ -148,13 +157,14 @@ impl Guard {
 
     /// Changes when newer keys are there; `None` without any.
     pub(crate) fn keys_asked_for(&self, now: UnixTime) -> Option<UnixTime> {
-        self.client.keys_asked_for(now)
+        self.clients().filter_map(|client| client.keys_asked_for(now)).max()
     }
 
     /// It ends with its key, and that is not among the provider's any more. While no keys are at hand it goes on.
     pub(crate) fn has_lost_its_key(&self, identity: &Identity, now: UnixTime) -> bool {
         let key = identity.claims().key().filter(|_| identity.ends_with_key());
-        key.is_some_and(|key| self.client.is_withdrawn(key, now))
+        let client = self.clients().find(|client| client.config().allows_access_token_issuer(identity.iss()));
+        key.is_some_and(|key| client.unwrap_or(&self.client).is_withdrawn(key, now))
     }
 
     /// The one token that opens a socket.

@@ -47,7 +47,7 @@ impl Guard {
 
     fn asker(&self, incoming: &Incoming<'_>) -> Asker {
         let browser = self.browser.as_ref().filter(|_| self.may_redirect(incoming));
-        let person = browser.map(|browser| Visit::of(browser, incoming));
+        let person = browser.map(|browser| self.visit(browser, incoming));
         Asker { shape: Shape::of(incoming), target: incoming.target.to_owned(), person }
     }
 
@@ -58,14 +58,22 @@ impl Guard {
             None => Err(RequestError::NoCredentials.into()),
         };
         let Err(error) = permitted else { return Step::Done(Verdict::Allow { identity, headers }) };
-        let by_token = identity.is_some_and(|identity| identity.source != Source::Session);
+        let by_token = identity.as_ref().is_some_and(|identity| identity.source != Source::Session);
         let person = asker.person.as_ref().filter(|_| !by_token && is_mended_by_sign_in(&error));
+        // Whoever has signed in does so anew where they did.
+        let there = identity.as_ref().and_then(|identity| self.client_of(identity.iss()));
         let refused = match person {
-            Some(visit) => self.begin_sign_in(visit, policy.login_options(&asker.target), Vec::new(), now),
+            Some(visit) => self.begin_sign_in(
+                there.unwrap_or(&visit.client),
+                visit,
+                policy.login_options(&asker.target),
+                Vec::new(),
+                now,
+            ),
             None => Step::Done(Answer::refusal_as(asker.shape, &error).into()),
         };
         // Among them may be a session that was renewed meanwhile.
-        refused.map(now, |refused| refused.with(headers))
+        self.telling_resource(refused.map(now, |refused| refused.with(headers)), now)
     }
 }
 

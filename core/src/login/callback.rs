@@ -80,7 +80,7 @@ impl Callback {
             return Err(CallbackError::StateMismatch);
         }
         // https://www.rfc-editor.org/rfc/rfc9207#section-2.4
-        if self.iss.as_ref().is_some_and(|iss| !config.profile.issuers.allows(&config.issuer.0, iss)) {
+        if self.iss.as_ref().is_some_and(|iss| !config.allows_issuer(iss)) {
             return Err(CallbackError::IssuerMismatch);
         }
         // Where a code was asked for, an ID token beside it is none of ours; where both were, neither goes without the other.

@@ -1,0 +1,145 @@
+//! Several providers behind one guard: which one a person signs in with, whose token or session it is, and at which callback
+//! each answers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Browser, Guard, Incoming};
+use crate::cache::KeyStatus;
+use crate::client::Client;
+use crate::entropy;
+use crate::error::ConfigError;
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::time::UnixTime;
+use crate::token::Unverified;
+
+/// Chooses a provider by its issuer.
+pub(super) type Choice = dyn Fn(&Incoming<'_>) -> Option<String> + Send + Sync;
+
+impl Guard {
+    /// A guard for several providers. Bearer tokens are judged by the client whose issuer they name, each by keys of its own;
+    /// people sign in with the one that `/login?iss=…` names, that [`choose_by`](Self::choose_by) chooses, or else the first.
+    ///
+    /// The settings of the server itself are those of the first: cookies and their secrets, sessions, paths, sockets.
+    ///
+    /// So that no provider can pass an answer off as another's, each has a redirect URI of its own, on the same origin, and an
+    /// answer counts only where it was asked to come
+    /// ([RFC 9700 section 4.4](https://www.rfc-editor.org/rfc/rfc9700#section-4.4)); where a provider names itself in its answers
+    /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)), that must fit as well.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is no client, two are of the same issuer, or of the same redirect URI, or of different
+    /// origins; or when no cookie secret is configured and none could be made.
+    pub fn several(clients: Vec<Client>) -> Result<Self, ConfigError> {
+        let mut clients = clients.into_iter();
+        let first =
+            clients.next().ok_or(ConfigError::new("issuer", "is required, and there is no provider"))?;
+        let others: Vec<Client> = clients.collect();
+        let all = || std::iter::once(&first).chain(&others);
+        let mut issuers = HashSet::new();
+        if let Some(twice) = all().find(|client| !issuers.insert(client.config().issuer())) {
+            let problem = format!("stands twice among the providers: {:?}", twice.config().issuer());
+            return Err(ConfigError::new("issuer", problem));
+        }
+        check_redirect_uris(&all().cloned().collect::<Vec<_>>())?;
+        let wrong = |error: crate::Error| ConfigError::new("cookie_secret", error.to_string());
+        let browser = Browser::of(&first, &others).map_err(wrong)?.map(Arc::new);
+        Ok(Self { client: first, others: others.into(), choice: None, browser })
+    }
+
+    /// Chooses the provider of a person who is to sign in, by its issuer: as by a part of the path, or by the host of a tenant.
+    /// `None`, or an issuer that is none of them, is the first.
+    #[must_use]
+    pub fn choose_by(
+        mut self,
+        choice: impl Fn(&Incoming<'_>) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.choice = Some(Arc::new(choice));
+        self
+    }
+
+    /// The clients of all providers, the first one first.
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        std::iter::once(&self.client).chain(self.others.iter())
+    }
+
+    /// How good the keys at hand are: of several providers, those that are worst.
+    #[must_use]
+    pub fn key_status(&self, now: UnixTime) -> KeyStatus {
+        let of_first = self.client.key_status(now);
+        self.others.iter().map(|client| client.key_status(now)).fold(of_first, KeyStatus::worse)
+    }
+
+    /// Whoever the person is to sign in with.
+    pub(super) fn chosen(&self, incoming: &Incoming<'_>) -> &Client {
+        let issuer = self.choice.as_ref().and_then(|choice| choice(incoming));
+        issuer.and_then(|issuer| self.client_called(&issuer)).unwrap_or(&self.client)
+    }
+
+    /// The client of the provider that is configured by this issuer.
+    pub(super) fn client_called(&self, issuer: &str) -> Option<&Client> {
+        self.clients().find(|client| client.config().issuer() == issuer)
+    }
+
+    /// The client whose provider issues ID tokens by this name.
+    pub(super) fn client_of(&self, iss: &str) -> Option<&Client> {
+        self.clients().find(|client| client.config().allows_issuer(iss))
+    }
+
+    /// The client that a session came by: none, if its provider is none of ours any more.
+    pub(super) fn client_of_session(&self, session: &Session) -> Option<&Client> {
+        self.client_of(session.claims().iss())
+    }
+
+    /// The client that is to judge a token: the first, where none is the issuer's, says why it is refused.
+    pub(super) fn judge_of(&self, token: &str) -> &Client {
+        if self.others.is_empty() {
+            return &self.client;
+        }
+        let said = Unverified::peek(token).ok();
+        let ours = |client: &&Client| {
+            said.as_ref().is_some_and(|said| client.config().allows_access_token_issuer(said.issuer()))
+        };
+        self.clients().find(ours).unwrap_or(&self.client)
+    }
+
+    /// The same for a logout token.
+    pub(super) fn judge_of_logout(&self, token: &str) -> &Client {
+        let said = Unverified::peek(token).ok();
+        said.and_then(|said| self.client_of(said.issuer())).unwrap_or(&self.client)
+    }
+
+    /// The client whose callback is at this path.
+    pub(super) fn client_at(&self, path: &str) -> Option<&Client> {
+        let at = |client: &&Client| {
+            client.config().sign_in().is_some_and(|sign_in| sign_in.redirect_uri.path() == path)
+        };
+        self.clients().find(at)
+    }
+}
+
+fn check_redirect_uris(clients: &[Client]) -> Result<(), ConfigError> {
+    let sign_ins: Vec<_> = clients.iter().filter_map(|client| client.config().sign_in()).collect();
+    let wrong = |problem: &str| Err(ConfigError::new("redirect_uri", problem.to_owned()));
+    if !sign_ins.is_empty() && sign_ins.len() != clients.len() {
+        return wrong("is missing for some of the providers");
+    }
+    let mut paths = HashSet::new();
+    if !sign_ins.iter().all(|sign_in| paths.insert(sign_in.redirect_uri.path())) {
+        return wrong("must be another one for each provider, so that none can answer for another");
+    }
+    let origins: HashSet<String> = sign_ins.iter().map(|sign_in| sign_in.origin()).collect();
+    if origins.len() > 1 { wrong("must be on one origin for all providers") } else { Ok(()) }
+}
+
+impl Browser {
+    /// What seals cookies.
+    pub(super) fn secrets(client: &Client) -> Result<Vec<Secret>, crate::Error> {
+        let config = client.config();
+        if config.has_random_cookie_secret() {
+            return Ok(vec![Secret::new(entropy::token(client.entropy())?)]);
+        }
+        Ok(config.cookie_secrets.clone())
+    }
+}
