@@ -85,7 +85,7 @@ impl DevProvider {
             return Err(("invalid_request", "a parameter is repeated"));
         }
         check_what_is_asked(params)?;
-        let public = self.client(&return_to.client_id).is_none_or(|client| client.secret.is_none());
+        let public = self.client(&return_to.client_id).is_none_or(DevClient::is_public);
         let text = |name| params.get(name).map(str::to_owned);
         Ok(Pending {
             return_to,

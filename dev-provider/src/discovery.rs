@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Reply, cached, no_store};
+use crate::assertion;
 use crate::fault::Fault;
 use crate::form::Ask;
 use crate::model::AccessTokenRequest;
@@ -39,7 +40,8 @@ impl DevProvider {
             ],
             "id_token_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
             "userinfo_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"],
+            "token_endpoint_auth_signing_alg_values_supported": assertion::algs(),
             "code_challenge_methods_supported": ["S256"],
             "claims_parameter_supported": false,
             "request_parameter_supported": false,

@@ -27,6 +27,7 @@
 //! Its private keys are public. Never let anything real trust it.
 
 mod answer;
+mod assertion;
 mod authorize;
 mod client_auth;
 mod delivery;

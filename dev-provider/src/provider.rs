@@ -29,6 +29,8 @@ pub struct DevProvider {
     pub(crate) sessions: Store<Session>,
     pub(crate) pending: Store<Pending>,
     pub(crate) sign_outs: Store<SignOut>,
+    /// The `jti` of every client assertion that was taken, with its client.
+    pub(crate) used_assertions: Store<()>,
     pub(crate) codes: Store<Code>,
     pub(crate) refresh_tokens: Store<Refresh>,
     pub(crate) consents: BTreeMap<(String, String), BTreeSet<String>>,
@@ -61,6 +63,7 @@ impl DevProvider {
             sessions: Store::new(),
             pending: Store::new(),
             sign_outs: Store::new(),
+            used_assertions: Store::new(),
             codes: Store::new(),
             refresh_tokens: Store::new(),
             consents: BTreeMap::new(),

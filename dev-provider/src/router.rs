@@ -46,7 +46,7 @@ impl DevProvider {
             let refusal = answer::text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned());
             return answer::with(refusal, ALLOW, &route.methods.join(", "));
         }
-        (route.handler)(self, &Ask::new(request), now)
+        (route.handler)(self, &Ask::new(request, route.path), now)
     }
 
     /// What a fault answers without a look at the request, so that no code is spent by it.

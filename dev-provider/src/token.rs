@@ -83,7 +83,7 @@ impl DevProvider {
         if ask.params.repeated().is_some() {
             return Err(TokenError::new("invalid_request", "a parameter is repeated"));
         }
-        let client = self.authenticate(ask)?;
+        let client = self.authenticate(ask, now)?;
         if self.has_fault(&Fault::TokenErrorInvalidGrant) {
             return Err(TokenError::new("invalid_grant", "the provider was told to refuse"));
         }
@@ -148,7 +148,7 @@ impl DevProvider {
         params: &Params,
         now: u64,
     ) -> Result<Map<String, Value>, TokenError> {
-        if client.secret.is_none() {
+        if client.is_public() {
             return Err(TokenError::new("unauthorized_client", "a public client has no credentials"));
         }
         let scope = params.get("scope").unwrap_or_default();
