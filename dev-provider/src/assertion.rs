@@ -7,6 +7,7 @@ use crate::form::Ask;
 use crate::keys::{self, Alg, Opened};
 use crate::model::{DevClient, DevClientAuth};
 use crate::provider::DevProvider;
+use crate::router::MTLS;
 
 /// The `client_assertion_type` of a JWT ([RFC 7523 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -60,7 +61,9 @@ impl DevProvider {
     }
 
     fn is_meant(&self, aud: Option<&Value>, ask: &Ask) -> bool {
-        let us = [self.issuer().to_owned(), self.url("/token"), self.url(ask.endpoint)];
+        let alias = if ask.mtls { MTLS } else { "" };
+        let called = self.url(&format!("{alias}{}", ask.endpoint));
+        let us = [self.issuer().to_owned(), self.url("/token"), called];
         let is_us = |value: &Value| value.as_str().is_some_and(|value| us.iter().any(|known| known == value));
         match aud {
             Some(Value::Array(values)) => values.iter().any(is_us),

@@ -45,7 +45,7 @@ impl DevProvider {
         let presented = presented(ask)?;
         let client = self.client(&presented.id).cloned();
         let client = client.ok_or(TokenError::new("invalid_client", "no such client is registered"))?;
-        if !is_registered_for(&client, presented.by) {
+        if !is_registered_for(&client, presented.by, ask.mtls) {
             return Err(TokenError::new("invalid_client", "the client is not registered for this method"));
         }
         match (presented.by, presented.proof) {
@@ -60,10 +60,12 @@ impl DevProvider {
     }
 }
 
-fn is_registered_for(client: &DevClient, by: DevClientAuth) -> bool {
+fn is_registered_for(client: &DevClient, by: DevClientAuth, mtls: bool) -> bool {
     let by_assertion = |auth| matches!(auth, DevClientAuth::SecretJwt | DevClientAuth::PrivateKeyJwt);
     match client.auth {
         DevClientAuth::Any => client.secret.is_some() == (by != DevClientAuth::None) && !by_assertion(by),
+        // A certificate would come with the connection; all that the request itself has is the client_id.
+        DevClientAuth::Tls => mtls && by == DevClientAuth::None,
         // Which of the two an assertion is, its signature tells.
         registered if by_assertion(registered) => by_assertion(by),
         registered => registered == by,

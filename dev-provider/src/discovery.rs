@@ -19,7 +19,7 @@ impl DevProvider {
 
     fn metadata(&self) -> Value {
         let mismatch = if self.has_fault(&Fault::DiscoveryIssuerMismatch) { "INVALID" } else { "" };
-        json!({
+        let mut metadata = json!({
             "issuer": format!("{}{mismatch}", self.issuer()),
             "authorization_endpoint": self.url("/authorize"),
             "token_endpoint": self.url("/token"),
@@ -40,7 +40,7 @@ impl DevProvider {
             ],
             "id_token_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
             "userinfo_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"],
+            "token_endpoint_auth_methods_supported": self.auth_methods(),
             "token_endpoint_auth_signing_alg_values_supported": assertion::algs(),
             "code_challenge_methods_supported": ["S256"],
             "claims_parameter_supported": false,
@@ -50,7 +50,18 @@ impl DevProvider {
             "backchannel_logout_session_supported": true,
             "frontchannel_logout_supported": true,
             "frontchannel_logout_session_supported": true,
-        })
+        });
+        if self.mtls_aliases {
+            metadata["mtls_endpoint_aliases"] = self.aliases();
+        }
+        metadata
+    }
+
+    fn auth_methods(&self) -> Vec<&'static str> {
+        let tls = self.mtls_aliases.then_some("tls_client_auth");
+        let methods =
+            ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+        methods.into_iter().chain(tls).collect()
     }
 
     /// [RFC 7517 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)

@@ -47,7 +47,7 @@ impl DevClient {
     /// Whether it has nothing to authenticate by.
     pub(crate) fn is_public(&self) -> bool {
         match self.auth {
-            DevClientAuth::PrivateKeyJwt => false,
+            DevClientAuth::PrivateKeyJwt | DevClientAuth::Tls => false,
             DevClientAuth::None => true,
             _ => self.secret.is_none(),
         }
@@ -66,6 +66,9 @@ pub enum DevClientAuth {
     SecretJwt,
     /// `private_key_jwt` only: an assertion that a key of [`DevClient::jwks`] verifies.
     PrivateKeyJwt,
+    /// A stand-in for `tls_client_auth`: the client names itself by `client_id` at an alias below `/mtls` and is believed,
+    /// for there is no TLS here ([`DevProvider::mtls_aliases`](crate::DevProvider::mtls_aliases)).
+    Tls,
     /// `none`: a public client names itself by `client_id`.
     None,
     /// Basic or post if it has a secret, else none.

@@ -24,6 +24,7 @@ pub struct DevProvider {
     pub(crate) auto_login: Option<String>,
     pub(crate) acr_values: Vec<String>,
     pub(crate) signed_userinfo: bool,
+    pub(crate) mtls_aliases: bool,
     pub(crate) fault: Option<Fault>,
     pub(crate) requests: BTreeMap<String, usize>,
     pub(crate) sessions: Store<Session>,
@@ -58,6 +59,7 @@ impl DevProvider {
             auto_login: None,
             acr_values: Vec::new(),
             signed_userinfo: false,
+            mtls_aliases: false,
             fault: None,
             requests: BTreeMap::new(),
             sessions: Store::new(),
@@ -122,6 +124,14 @@ impl DevProvider {
     /// Whether userinfo is a signed JWT.
     pub fn sign_userinfo(&mut self, signed: bool) {
         self.signed_userinfo = signed;
+    }
+
+    /// Whether there are aliases below `/mtls`, which the metadata then announces, for clients that authenticate by TLS
+    /// ([RFC 8705 5](https://www.rfc-editor.org/rfc/rfc8705#section-5)). There are none at first.
+    ///
+    /// There is no TLS here: a [`DevClientAuth::Tls`](crate::DevClientAuth::Tls) client is believed there.
+    pub fn mtls_aliases(&mut self, exist: bool) {
+        self.mtls_aliases = exist;
     }
 
     /// Signs with another key under a fresh `kid` from now on; the old one stays published if `keep_old`.

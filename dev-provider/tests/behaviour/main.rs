@@ -5,6 +5,7 @@ mod browser;
 mod faults;
 mod flow;
 mod logout;
+mod mtls;
 mod pages;
 mod robust;
 mod server;
