@@ -49,20 +49,28 @@ pub(crate) type Refused = (&'static str, &'static str);
 impl DevProvider {
     /// [OpenID Connect Core 3.1.2](https://openid.net/specs/openid-connect-core-1_0.html#AuthorizationEndpoint)
     pub(crate) fn authorize(&mut self, ask: &Ask, now: u64) -> Reply {
-        let return_to = match self.return_to(&ask.params) {
+        let pushed = match self.take_pushed(&ask.params, now) {
+            Ok(pushed) => pushed,
+            Err(reason) => return answer::html(StatusCode::BAD_REQUEST, pages::error(reason)),
+        };
+        let params = pushed.as_ref().unwrap_or(&ask.params);
+        let return_to = match self.return_to(params) {
             Ok(return_to) => return_to,
             Err(reason) => return answer::html(StatusCode::BAD_REQUEST, pages::error(reason)),
         };
+        if self.require_par && pushed.is_none() {
+            return self.refuse(&return_to, ("invalid_request", "the request must be pushed first"));
+        }
         if self.has_fault(&Fault::AccessDenied) {
             return self.refuse(&return_to, ("access_denied", "the provider was told to deny"));
         }
-        match self.pending(&ask.params, return_to.clone()) {
+        match self.pending(params, return_to.clone()) {
             Ok(pending) => self.proceed(pending, ask, now),
             Err(refused) => self.refuse(&return_to, refused),
         }
     }
 
-    fn return_to(&self, params: &Params) -> Result<ReturnTo, &'static str> {
+    pub(crate) fn return_to(&self, params: &Params) -> Result<ReturnTo, &'static str> {
         if matches!(params.repeated(), Some("client_id" | "redirect_uri")) {
             return Err("The request names its client or its redirect_uri twice.");
         }
@@ -80,7 +88,7 @@ impl DevProvider {
         })
     }
 
-    fn pending(&self, params: &Params, return_to: ReturnTo) -> Result<Pending, Refused> {
+    pub(crate) fn pending(&self, params: &Params, return_to: ReturnTo) -> Result<Pending, Refused> {
         if params.repeated().is_some() {
             return Err(("invalid_request", "a parameter is repeated"));
         }

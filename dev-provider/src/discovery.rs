@@ -24,6 +24,8 @@ impl DevProvider {
             "authorization_endpoint": self.url("/authorize"),
             "token_endpoint": self.url("/token"),
             "userinfo_endpoint": self.url("/userinfo"),
+            "pushed_authorization_request_endpoint": self.url("/par"),
+            "require_pushed_authorization_requests": self.require_par,
             "jwks_uri": self.url("/jwks"),
             "end_session_endpoint": self.url("/end-session"),
             "authorization_response_iss_parameter_supported": true,

@@ -52,6 +52,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// Parameters in the order they came.
+#[derive(Clone)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {

@@ -42,6 +42,7 @@ mod mint;
 mod model;
 mod pages;
 mod provider;
+mod pushed;
 mod router;
 mod seeded;
 mod server;

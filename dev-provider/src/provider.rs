@@ -10,6 +10,7 @@ use crate::keys::{Alg, KeyRing};
 use crate::login::Session;
 use crate::logout::{BackChannelCall, SignOut};
 use crate::model::{AccessTokenRequest, DevClient, DevUser, demo_client, demo_users};
+use crate::pushed::Pushed;
 use crate::seeded::Seeded;
 use crate::store::Store;
 use crate::token::{Code, Refresh};
@@ -25,9 +26,11 @@ pub struct DevProvider {
     pub(crate) acr_values: Vec<String>,
     pub(crate) signed_userinfo: bool,
     pub(crate) mtls_aliases: bool,
+    pub(crate) require_par: bool,
     pub(crate) fault: Option<Fault>,
     pub(crate) requests: BTreeMap<String, usize>,
     pub(crate) sessions: Store<Session>,
+    pub(crate) pushed: Store<Pushed>,
     pub(crate) pending: Store<Pending>,
     pub(crate) sign_outs: Store<SignOut>,
     /// The `jti` of every client assertion that was taken, with its client.
@@ -60,9 +63,11 @@ impl DevProvider {
             acr_values: Vec::new(),
             signed_userinfo: false,
             mtls_aliases: false,
+            require_par: false,
             fault: None,
             requests: BTreeMap::new(),
             sessions: Store::new(),
+            pushed: Store::new(),
             pending: Store::new(),
             sign_outs: Store::new(),
             used_assertions: Store::new(),
@@ -132,6 +137,12 @@ impl DevProvider {
     /// There is no TLS here: a [`DevClientAuth::Tls`](crate::DevClientAuth::Tls) client is believed there.
     pub fn mtls_aliases(&mut self, exist: bool) {
         self.mtls_aliases = exist;
+    }
+
+    /// Whether authorization requests must be pushed first
+    /// ([RFC 9126 5](https://www.rfc-editor.org/rfc/rfc9126#section-5)); they may be anyhow.
+    pub fn require_par(&mut self, required: bool) {
+        self.require_par = required;
     }
 
     /// Signs with another key under a fresh `kid` from now on; the old one stays published if `keep_old`.

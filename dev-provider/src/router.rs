@@ -131,11 +131,12 @@ const fn endpoint(
     Route { path, methods, endpoint: Some(endpoint), handler }
 }
 
-static ROUTES: [Route; 12] = [
+static ROUTES: [Route; 13] = [
     endpoint("/.well-known/openid-configuration", &["GET"], Endpoint::Discovery, DevProvider::discovery),
     endpoint("/jwks", &["GET"], Endpoint::Jwks, DevProvider::published_keys),
     endpoint("/token", &["POST"], Endpoint::Token, DevProvider::token),
     endpoint("/userinfo", &["GET", "POST"], Endpoint::Userinfo, DevProvider::userinfo),
+    page("/par", &["POST"], DevProvider::push),
     page("/authorize", &["GET", "POST"], DevProvider::authorize),
     page("/login", &["POST"], DevProvider::login),
     page("/consent", &["POST"], DevProvider::consent),
@@ -147,7 +148,11 @@ static ROUTES: [Route; 12] = [
 ];
 
 /// The endpoints that have an alias, by their name in the metadata.
-const ALIASED: [(&str, &str); 2] = [("token_endpoint", "/token"), ("userinfo_endpoint", "/userinfo")];
+const ALIASED: [(&str, &str); 3] = [
+    ("token_endpoint", "/token"),
+    ("userinfo_endpoint", "/userinfo"),
+    ("pushed_authorization_request_endpoint", "/par"),
+];
 
 pub(crate) const MTLS: &str = "/mtls";
 const ELSEWHERE: &str = "/dev/elsewhere";

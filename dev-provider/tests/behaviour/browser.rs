@@ -173,13 +173,16 @@ pub(crate) fn encoded(form: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
-fn changed<'a>(usual: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn changed<'a>(
+    usual: &[(&'a str, &'a str)],
+    changes: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
     let kept = usual.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
     let all = kept.chain(changes.iter().filter(|(_, value)| !value.is_empty()));
     all.copied().collect()
 }
 
-fn authorization() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn authorization() -> Vec<(&'static str, &'static str)> {
     vec![
         ("client_id", "demo-client"),
         ("redirect_uri", CALLBACK),

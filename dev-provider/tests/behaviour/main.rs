@@ -7,6 +7,7 @@ mod flow;
 mod logout;
 mod mtls;
 mod pages;
+mod pushed;
 mod robust;
 mod server;
 mod token;
