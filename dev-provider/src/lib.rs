@@ -35,6 +35,7 @@ mod discovery;
 mod fault;
 mod form;
 mod http1;
+mod introspection;
 mod keys;
 mod login;
 mod logout;

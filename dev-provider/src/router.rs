@@ -131,12 +131,13 @@ const fn endpoint(
     Route { path, methods, endpoint: Some(endpoint), handler }
 }
 
-static ROUTES: [Route; 13] = [
+static ROUTES: [Route; 14] = [
     endpoint("/.well-known/openid-configuration", &["GET"], Endpoint::Discovery, DevProvider::discovery),
     endpoint("/jwks", &["GET"], Endpoint::Jwks, DevProvider::published_keys),
     endpoint("/token", &["POST"], Endpoint::Token, DevProvider::token),
     endpoint("/userinfo", &["GET", "POST"], Endpoint::Userinfo, DevProvider::userinfo),
     page("/par", &["POST"], DevProvider::push),
+    page("/introspect", &["POST"], DevProvider::introspect),
     page("/authorize", &["GET", "POST"], DevProvider::authorize),
     page("/login", &["POST"], DevProvider::login),
     page("/consent", &["POST"], DevProvider::consent),
@@ -148,10 +149,11 @@ static ROUTES: [Route; 13] = [
 ];
 
 /// The endpoints that have an alias, by their name in the metadata.
-const ALIASED: [(&str, &str); 3] = [
+const ALIASED: [(&str, &str); 4] = [
     ("token_endpoint", "/token"),
     ("userinfo_endpoint", "/userinfo"),
     ("pushed_authorization_request_endpoint", "/par"),
+    ("introspection_endpoint", "/introspect"),
 ];
 
 pub(crate) const MTLS: &str = "/mtls";

@@ -65,9 +65,10 @@ impl Code {
 
 /// A refresh token's memory. All that descend from one code share its family.
 pub(crate) struct Refresh {
-    grant: Grant,
+    pub(crate) grant: Grant,
     family: String,
-    spent: bool,
+    pub(crate) issued: u64,
+    pub(crate) spent: bool,
 }
 
 impl DevProvider {
@@ -179,7 +180,8 @@ impl DevProvider {
         }
         if grant.has_scope("offline_access") {
             let value = self.random.token();
-            let refresh = Refresh { grant: grant.clone(), family: family.to_owned(), spent: false };
+            let refresh =
+                Refresh { grant: grant.clone(), family: family.to_owned(), issued: now, spent: false };
             self.refresh_tokens.insert(value.clone(), refresh);
             response.insert("refresh_token".to_owned(), value.into());
         }

@@ -11,3 +11,4 @@ mod pushed;
 mod robust;
 mod server;
 mod token;
+mod token_status;
