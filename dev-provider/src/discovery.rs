@@ -27,6 +27,7 @@ impl DevProvider {
             "pushed_authorization_request_endpoint": self.url("/par"),
             "require_pushed_authorization_requests": self.require_par,
             "introspection_endpoint": self.url("/introspect"),
+            "revocation_endpoint": self.url("/revoke"),
             "jwks_uri": self.url("/jwks"),
             "end_session_endpoint": self.url("/end-session"),
             "authorization_response_iss_parameter_supported": true,

@@ -44,6 +44,7 @@ mod model;
 mod pages;
 mod provider;
 mod pushed;
+mod revocation;
 mod router;
 mod seeded;
 mod server;

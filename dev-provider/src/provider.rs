@@ -37,6 +37,10 @@ pub struct DevProvider {
     pub(crate) used_assertions: Store<()>,
     pub(crate) codes: Store<Code>,
     pub(crate) refresh_tokens: Store<Refresh>,
+    /// Of which family an access token is, by its `jti`.
+    pub(crate) families: Store<String>,
+    /// The `jti`s and the families that have ended.
+    pub(crate) revoked: Store<()>,
     pub(crate) consents: BTreeMap<(String, String), BTreeSet<String>>,
     pub(crate) due_calls: Vec<BackChannelCall>,
 }
@@ -73,6 +77,8 @@ impl DevProvider {
             used_assertions: Store::new(),
             codes: Store::new(),
             refresh_tokens: Store::new(),
+            families: Store::new(),
+            revoked: Store::new(),
             consents: BTreeMap::new(),
             due_calls: Vec::new(),
         }

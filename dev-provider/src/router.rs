@@ -131,13 +131,14 @@ const fn endpoint(
     Route { path, methods, endpoint: Some(endpoint), handler }
 }
 
-static ROUTES: [Route; 14] = [
+static ROUTES: [Route; 15] = [
     endpoint("/.well-known/openid-configuration", &["GET"], Endpoint::Discovery, DevProvider::discovery),
     endpoint("/jwks", &["GET"], Endpoint::Jwks, DevProvider::published_keys),
     endpoint("/token", &["POST"], Endpoint::Token, DevProvider::token),
     endpoint("/userinfo", &["GET", "POST"], Endpoint::Userinfo, DevProvider::userinfo),
     page("/par", &["POST"], DevProvider::push),
     page("/introspect", &["POST"], DevProvider::introspect),
+    page("/revoke", &["POST"], DevProvider::revoke),
     page("/authorize", &["GET", "POST"], DevProvider::authorize),
     page("/login", &["POST"], DevProvider::login),
     page("/consent", &["POST"], DevProvider::consent),
@@ -149,11 +150,12 @@ static ROUTES: [Route; 14] = [
 ];
 
 /// The endpoints that have an alias, by their name in the metadata.
-const ALIASED: [(&str, &str); 4] = [
+const ALIASED: [(&str, &str); 5] = [
     ("token_endpoint", "/token"),
     ("userinfo_endpoint", "/userinfo"),
     ("pushed_authorization_request_endpoint", "/par"),
     ("introspection_endpoint", "/introspect"),
+    ("revocation_endpoint", "/revoke"),
 ];
 
 pub(crate) const MTLS: &str = "/mtls";

@@ -66,7 +66,7 @@ impl Code {
 /// A refresh token's memory. All that descend from one code share its family.
 pub(crate) struct Refresh {
     pub(crate) grant: Grant,
-    family: String,
+    pub(crate) family: String,
     pub(crate) issued: u64,
     pub(crate) spent: bool,
 }
@@ -109,7 +109,7 @@ impl DevProvider {
         let code = code.ok_or(TokenError::new("invalid_grant", "the client has no such code"))?;
         if std::mem::replace(&mut code.spent, true) {
             // RFC 6749 4.1.2: what the code gave before is revoked.
-            self.refresh_tokens.retain(|refresh| refresh.family != value);
+            self.end_family(value);
             return Err(TokenError::new("invalid_grant", "the code was used before"));
         }
         code.check(params, now)?;
@@ -133,7 +133,7 @@ impl DevProvider {
         let family = refresh.family.clone();
         if refresh.spent {
             // RFC 9700 4.14.2: one of the two who used it is not the client.
-            self.refresh_tokens.retain(|refresh| refresh.family != family);
+            self.end_family(&family);
             return Err(TokenError::new("invalid_grant", "the refresh token was used before"));
         }
         let mut grant = refresh.grant.clone();
@@ -173,6 +173,7 @@ impl DevProvider {
             self.rotate_keys(false);
         }
         let access_token = self.mint_granted_access_token(grant, now);
+        self.join_family(&access_token, family);
         let mut response = self.token_response(&access_token, &grant.scope);
         if !self.has_fault(&Fault::MissingIdToken) {
             let id_token = self.mint_id_token(grant, &access_token, refreshed, now);

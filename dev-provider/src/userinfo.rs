@@ -32,7 +32,7 @@ impl DevProvider {
         let is_access_token = token.header.get("typ").and_then(Value::as_str) == Some("at+jwt");
         let lives = token.claims.get("exp").and_then(Value::as_u64).is_some_and(|exp| now < exp);
         let ours = token.text("iss") == Some(self.issuer());
-        (is_access_token && lives && ours).then_some(token)
+        (is_access_token && lives && ours && !self.is_revoked(&token)).then_some(token)
     }
 
     fn userinfo_claims(&self, token: &Opened) -> Map<String, Value> {
