@@ -16,6 +16,8 @@ use crate::provider::DevProvider;
 #[derive(Clone)]
 pub(crate) struct Pending {
     pub(crate) return_to: ReturnTo,
+    /// Whether an ID token goes with the code.
+    pub(crate) hybrid: bool,
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: Option<String>,
@@ -93,10 +95,12 @@ impl DevProvider {
             return Err(("invalid_request", "a parameter is repeated"));
         }
         check_what_is_asked(params)?;
+        let hybrid = is_hybrid(params)?;
         let public = self.client(&return_to.client_id).is_none_or(DevClient::is_public);
         let text = |name| params.get(name).map(str::to_owned);
         Ok(Pending {
             return_to,
+            hybrid,
             scope: scope(params)?,
             nonce: text("nonce"),
             challenge: challenge(params, public)?,
@@ -157,11 +161,6 @@ impl DevClient {
 }
 
 fn check_what_is_asked(params: &Params) -> Result<(), Refused> {
-    match params.get("response_type") {
-        None => return Err(("invalid_request", "response_type is missing")),
-        Some("code") => {}
-        Some(_) => return Err(("unsupported_response_type", "response_type must be code")),
-    }
     match params.get("response_mode") {
         None | Some("query" | "form_post") => {}
         Some(_) => return Err(("invalid_request", "response_mode must be query or form_post")),
@@ -173,6 +172,24 @@ fn check_what_is_asked(params: &Params) -> Result<(), Refused> {
         return Err(("request_uri_not_supported", "request objects are not supported"));
     }
     Ok(())
+}
+
+/// [OpenID Connect Core 3.3.2.1](https://openid.net/specs/openid-connect-core-1_0.html#HybridAuthRequest); an ID token
+/// travels in a form only.
+fn is_hybrid(params: &Params) -> Result<bool, Refused> {
+    match params.get("response_type") {
+        None => return Err(("invalid_request", "response_type is missing")),
+        Some("code") => return Ok(false),
+        Some("code id_token" | "id_token code") => {}
+        Some(_) => return Err(("unsupported_response_type", "response_type must be code or code id_token")),
+    }
+    if params.get("response_mode") != Some("form_post") {
+        return Err(("invalid_request", "response_mode must be form_post for code id_token"));
+    }
+    if params.get("nonce").is_none() {
+        return Err(("invalid_request", "nonce is missing, which code id_token needs"));
+    }
+    Ok(true)
 }
 
 fn scope(params: &Params) -> Result<String, Refused> {

@@ -31,7 +31,7 @@ impl DevProvider {
             "jwks_uri": self.url("/jwks"),
             "end_session_endpoint": self.url("/end-session"),
             "authorization_response_iss_parameter_supported": true,
-            "response_types_supported": ["code"],
+            "response_types_supported": ["code", "code id_token"],
             "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "subject_types_supported": ["public"],

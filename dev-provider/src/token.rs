@@ -10,7 +10,7 @@ use crate::client_auth::TokenError;
 use crate::fault::Fault;
 use crate::form::{Ask, Params};
 use crate::keys::base64url;
-use crate::mint::{ACCESS_TOKEN_LIFETIME, Grant, has_scope};
+use crate::mint::{ACCESS_TOKEN_LIFETIME, Beside, Grant, has_scope};
 use crate::model::{AccessTokenRequest, DevClient};
 use crate::provider::DevProvider;
 
@@ -176,7 +176,7 @@ impl DevProvider {
         self.join_family(&access_token, family);
         let mut response = self.token_response(&access_token, &grant.scope);
         if !self.has_fault(&Fault::MissingIdToken) {
-            let id_token = self.mint_id_token(grant, &access_token, refreshed, now);
+            let id_token = self.mint_id_token(grant, Beside::AccessToken(&access_token), refreshed, now);
             response.insert("id_token".to_owned(), id_token.into());
         }
         if grant.has_scope("offline_access") {

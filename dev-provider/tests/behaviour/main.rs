@@ -4,6 +4,7 @@ mod assertions;
 mod browser;
 mod faults;
 mod flow;
+mod hybrid;
 mod logout;
 mod mtls;
 mod pages;
