@@ -14,7 +14,7 @@ pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type
 
 /// The algorithms an assertion may have.
 pub(crate) fn algs() -> Vec<&'static str> {
-    vec!["HS256", "RS256"]
+    std::iter::once("HS256").chain(Alg::names()).collect()
 }
 
 /// Whom an assertion claims to come from, before anything is verified.

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::alg::Alg;
 use crate::answer::{self, Reply, cached, no_store};
 use crate::assertion;
 use crate::fault::Fault;
@@ -42,8 +43,8 @@ impl DevProvider {
                 "sub", "name", "given_name", "family_name", "preferred_username", "email", "email_verified", "roles",
                 "auth_time", "acr", "sid",
             ],
-            "id_token_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
-            "userinfo_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
+            "id_token_signing_alg_values_supported": Alg::names(),
+            "userinfo_signing_alg_values_supported": Alg::names(),
             "token_endpoint_auth_methods_supported": self.auth_methods(),
             "token_endpoint_auth_signing_alg_values_supported": assertion::algs(),
             "code_challenge_methods_supported": ["S256"],

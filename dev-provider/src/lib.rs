@@ -26,10 +26,13 @@
 //!
 //! Its private keys are public. Never let anything real trust it.
 
+mod alg;
 mod answer;
 mod assertion;
 mod authorize;
 mod client_auth;
+#[cfg_attr(not(feature = "algorithms"), path = "no_curve.rs")]
+mod curve;
 mod delivery;
 mod discovery;
 mod fault;

@@ -124,12 +124,13 @@ impl DevProvider {
         self.acr_values = values.iter().copied().map(str::to_owned).collect();
     }
 
-    /// Signs ID tokens, access tokens and userinfo by `RS256` (the default), `RS384` or `RS512`.
+    /// Signs ID tokens, access tokens and userinfo by `RS256` (the default), `RS384`, `RS512`, `PS256`, `PS384` or `PS512`;
+    /// with the feature `algorithms` also by `ES256`, `ES384` or `EdDSA` (Ed25519), whose keys are published from then on.
     ///
     /// # Panics
     /// If `alg` is none of these.
     pub fn sign_with(&mut self, alg: &str) {
-        self.keys.alg = Alg::from_name(alg).expect("alg is RS256, RS384 or RS512");
+        self.keys.choose(Alg::from_name(alg).expect("alg is one that the provider can sign by"));
     }
 
     /// Whether userinfo is a signed JWT.
@@ -171,8 +172,8 @@ impl DevProvider {
         self.mint_access_token(request, now)
     }
 
-    /// Signs anything with the current key, by the header's `alg`: `RS256`, `RS384`, `RS512`; `none` leaves the
-    /// signature empty, and under any other name it is one of `RS256`. No header is added, not even `kid`.
+    /// Signs anything with the current key, by the header's `alg`, if it is one that [`DevProvider::sign_with`] takes;
+    /// `none` leaves the signature empty, and under any other name it is one of `RS256`. No header is added, not even `kid`.
     pub fn sign(&self, header: &Value, payload: &Value) -> String {
         let alg = header["alg"].as_str().unwrap_or_default();
         self.sign_raw(header.to_string().as_bytes(), payload.to_string().as_bytes(), alg)
@@ -185,7 +186,7 @@ impl DevProvider {
 
     /// The `kid` of the key that signs.
     pub fn current_kid(&self) -> String {
-        self.keys.kid().to_owned()
+        self.keys.kid()
     }
 
     /// The key set, as `/jwks` answers it now.

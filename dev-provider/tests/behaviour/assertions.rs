@@ -123,7 +123,7 @@ fn an_assertion_is_signed_by_the_clients_own_key_or_secret() {
     for (what, assertion) in [
         ("another's key", by_key(&other, &claims)),
         ("another kid", signer.sign(&json!({ "alg": "RS256", "kid": "x" }), &claims)),
-        ("another alg", signer.sign(&json!({ "alg": "RS512" }), &claims)),
+        ("another alg", signer.sign(&json!({ "alg": "ES512" }), &claims)),
         ("none", signer.sign(&json!({ "alg": "none" }), &claims)),
         ("crit", signer.sign(&json!({ "alg": "RS256", "crit": ["x"] }), &claims)),
         ("a secret for a key", by_secret(&claims, "")),

@@ -216,13 +216,18 @@ pub(crate) fn verifies(token: &str, jwks: &Value) -> bool {
     usable.filter(|jwk| jwk["kid"] == kid).any(|jwk| verifies_with(token, jwk))
 }
 
-fn verifies_with(token: &str, jwk: &Value) -> bool {
+pub(crate) fn rsa_key(jwk: &Value) -> PublicKey {
     let number = |name: &str| {
         let bytes = Base64UrlUnpadded::decode_vec(jwk[name].as_str().unwrap()).unwrap();
         BoxedUint::from_be_slice_vartime(&bytes)
     };
     let key = PublicKey::new(number("n"), number("e")).unwrap();
     assert_eq!(key.size(), 256);
+    key
+}
+
+fn verifies_with(token: &str, jwk: &Value) -> bool {
+    let key = rsa_key(jwk);
     let (input, signature) = token.rsplit_once('.').unwrap();
     let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
     let (scheme, digest) = match header(token)["alg"].as_str().unwrap() {

@@ -1,5 +1,6 @@
 //! What the provider does, seen from outside: as a function, and over a socket.
 
+mod algorithms;
 mod assertions;
 mod browser;
 mod faults;
