@@ -24,6 +24,11 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! Beside the code flow it knows the hybrid flow `code id_token`, pushed authorization requests
+//! ([`DevProvider::require_par`]), introspection, revocation, logout over both channels, clients that authenticate by an
+//! assertion ([`DevClientAuth`]) or at a stand-in for mutual TLS ([`DevProvider::mtls_aliases`]), and other signatures than
+//! RS256 ([`DevProvider::sign_with`]), those on curves with the feature `algorithms`.
+//!
 //! Its private keys are public. Never let anything real trust it.
 
 mod alg;
