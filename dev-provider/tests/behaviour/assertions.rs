@@ -167,3 +167,27 @@ fn metadata_lists_the_methods_and_their_algorithms() {
     let algs = metadata["token_endpoint_auth_signing_alg_values_supported"].as_array().unwrap();
     assert!(algs.contains(&json!("HS256")) && algs.contains(&json!("RS256")));
 }
+
+#[test]
+fn an_assertion_for_another_endpoint_counts_there_only() {
+    let (mut browser, signer) = registered();
+    browser.provider.mtls_aliases(true);
+    for (path, others) in
+        [("/introspect", ["/token", "/mtls/introspect"]), ("/mtls/introspect", ["/token", "/introspect"])]
+    {
+        let mut claims = usual("by-key", path, browser.now);
+        claims["aud"] = json!(format!("{ISSUER}{path}"));
+        let assertion = by_key(&signer, &claims);
+        let form = [
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", assertion.as_str()),
+            ("token", "x"),
+            ("grant_type", "client_credentials"),
+        ];
+        for other in others {
+            assert_refused(&browser.post(other, &form), other);
+        }
+        assert_eq!(browser.post(path, &form).status, 200, "{path}");
+        assert_refused(&browser.post(path, &form), "again");
+    }
+}
