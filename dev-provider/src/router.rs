@@ -118,7 +118,8 @@ fn route(path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path == path || (path.is_empty() && route.path == "/"))
 }
 
-const fn page(path: &'static str, methods: &'static [&'static str], handler: Handler) -> Route {
+/// A route at which no fault of transport shows.
+const fn plain(path: &'static str, methods: &'static [&'static str], handler: Handler) -> Route {
     Route { path, methods, endpoint: None, handler }
 }
 
@@ -136,17 +137,17 @@ static ROUTES: [Route; 15] = [
     endpoint("/jwks", &["GET"], Endpoint::Jwks, DevProvider::published_keys),
     endpoint("/token", &["POST"], Endpoint::Token, DevProvider::token),
     endpoint("/userinfo", &["GET", "POST"], Endpoint::Userinfo, DevProvider::userinfo),
-    page("/par", &["POST"], DevProvider::push),
-    page("/introspect", &["POST"], DevProvider::introspect),
-    page("/revoke", &["POST"], DevProvider::revoke),
-    page("/authorize", &["GET", "POST"], DevProvider::authorize),
-    page("/login", &["POST"], DevProvider::login),
-    page("/consent", &["POST"], DevProvider::consent),
-    page("/end-session", &["GET", "POST"], DevProvider::end_session),
-    page("/end-session/confirm", &["POST"], DevProvider::confirm_end_session),
-    page("/dev/token", &["GET"], DevProvider::dev_token),
-    page("/dev/rotate", &["POST"], DevProvider::dev_rotate),
-    page("/", &["GET"], DevProvider::index),
+    plain("/par", &["POST"], DevProvider::push),
+    plain("/introspect", &["POST"], DevProvider::introspect),
+    plain("/revoke", &["POST"], DevProvider::revoke),
+    plain("/authorize", &["GET", "POST"], DevProvider::authorize),
+    plain("/login", &["POST"], DevProvider::login),
+    plain("/consent", &["POST"], DevProvider::consent),
+    plain("/end-session", &["GET", "POST"], DevProvider::end_session),
+    plain("/end-session/confirm", &["POST"], DevProvider::confirm_end_session),
+    plain("/dev/token", &["GET"], DevProvider::dev_token),
+    plain("/dev/rotate", &["POST"], DevProvider::dev_rotate),
+    plain("/", &["GET"], DevProvider::index),
 ];
 
 /// The endpoints that have an alias, by their name in the metadata.
