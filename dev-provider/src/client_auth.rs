@@ -1,4 +1,4 @@
-//! Which client asks at the token endpoint, and whether it proved that in the way it is registered for.
+//! Which client asks at the token endpoint or one of its kin, and whether it proved that in the way it is registered for.
 
 use base64ct::{Base64, Encoding};
 use http::StatusCode;
@@ -11,7 +11,7 @@ use crate::form::Ask;
 use crate::model::{DevClient, DevClientAuth};
 use crate::provider::DevProvider;
 
-/// An error answer of the token endpoint ([RFC 6749 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+/// An error answer of an endpoint that clients ask directly ([RFC 6749 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 pub(crate) struct TokenError {
     code: &'static str,
     description: &'static str,

@@ -54,7 +54,7 @@ impl DevClient {
     }
 }
 
-/// How a client authenticates at the token endpoint
+/// How a client authenticates at the token endpoint, and wherever else it asks directly
 /// ([OpenID Connect Core 9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DevClientAuth {
