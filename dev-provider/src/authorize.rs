@@ -16,6 +16,8 @@ use crate::provider::DevProvider;
 #[derive(Clone)]
 pub(crate) struct Pending {
     pub(crate) return_to: ReturnTo,
+    /// Whether an ID token goes with the code.
+    pub(crate) hybrid: bool,
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: Option<String>,
@@ -49,20 +51,28 @@ pub(crate) type Refused = (&'static str, &'static str);
 impl DevProvider {
     /// [OpenID Connect Core 3.1.2](https://openid.net/specs/openid-connect-core-1_0.html#AuthorizationEndpoint)
     pub(crate) fn authorize(&mut self, ask: &Ask, now: u64) -> Reply {
-        let return_to = match self.return_to(&ask.params) {
+        let pushed = match self.take_pushed(&ask.params, now) {
+            Ok(pushed) => pushed,
+            Err(reason) => return answer::html(StatusCode::BAD_REQUEST, pages::error(reason)),
+        };
+        let params = pushed.as_ref().unwrap_or(&ask.params);
+        let return_to = match self.return_to(params) {
             Ok(return_to) => return_to,
             Err(reason) => return answer::html(StatusCode::BAD_REQUEST, pages::error(reason)),
         };
+        if self.require_par && pushed.is_none() {
+            return self.refuse(&return_to, ("invalid_request", "the request must be pushed first"));
+        }
         if self.has_fault(&Fault::AccessDenied) {
             return self.refuse(&return_to, ("access_denied", "the provider was told to deny"));
         }
-        match self.pending(&ask.params, return_to.clone()) {
+        match self.pending(params, return_to.clone()) {
             Ok(pending) => self.proceed(pending, ask, now),
             Err(refused) => self.refuse(&return_to, refused),
         }
     }
 
-    fn return_to(&self, params: &Params) -> Result<ReturnTo, &'static str> {
+    pub(crate) fn return_to(&self, params: &Params) -> Result<ReturnTo, &'static str> {
         if matches!(params.repeated(), Some("client_id" | "redirect_uri")) {
             return Err("The request names its client or its redirect_uri twice.");
         }
@@ -80,15 +90,17 @@ impl DevProvider {
         })
     }
 
-    fn pending(&self, params: &Params, return_to: ReturnTo) -> Result<Pending, Refused> {
+    pub(crate) fn pending(&self, params: &Params, return_to: ReturnTo) -> Result<Pending, Refused> {
         if params.repeated().is_some() {
             return Err(("invalid_request", "a parameter is repeated"));
         }
         check_what_is_asked(params)?;
-        let public = self.client(&return_to.client_id).is_none_or(|client| client.secret.is_none());
+        let hybrid = is_hybrid(params)?;
+        let public = self.client(&return_to.client_id).is_none_or(DevClient::is_public);
         let text = |name| params.get(name).map(str::to_owned);
         Ok(Pending {
             return_to,
+            hybrid,
             scope: scope(params)?,
             nonce: text("nonce"),
             challenge: challenge(params, public)?,
@@ -149,11 +161,6 @@ impl DevClient {
 }
 
 fn check_what_is_asked(params: &Params) -> Result<(), Refused> {
-    match params.get("response_type") {
-        None => return Err(("invalid_request", "response_type is missing")),
-        Some("code") => {}
-        Some(_) => return Err(("unsupported_response_type", "response_type must be code")),
-    }
     match params.get("response_mode") {
         None | Some("query" | "form_post") => {}
         Some(_) => return Err(("invalid_request", "response_mode must be query or form_post")),
@@ -165,6 +172,24 @@ fn check_what_is_asked(params: &Params) -> Result<(), Refused> {
         return Err(("request_uri_not_supported", "request objects are not supported"));
     }
     Ok(())
+}
+
+/// [OpenID Connect Core 3.3.2.1](https://openid.net/specs/openid-connect-core-1_0.html#HybridAuthRequest); an ID token
+/// travels in a form only.
+fn is_hybrid(params: &Params) -> Result<bool, Refused> {
+    match params.get("response_type") {
+        None => return Err(("invalid_request", "response_type is missing")),
+        Some("code") => return Ok(false),
+        Some("code id_token" | "id_token code") => {}
+        Some(_) => return Err(("unsupported_response_type", "response_type must be code or code id_token")),
+    }
+    if params.get("response_mode") != Some("form_post") {
+        return Err(("invalid_request", "response_mode must be form_post for code id_token"));
+    }
+    if params.get("nonce").is_none() {
+        return Err(("invalid_request", "nonce is missing, which code id_token needs"));
+    }
+    Ok(true)
 }
 
 fn scope(params: &Params) -> Result<String, Refused> {

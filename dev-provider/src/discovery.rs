@@ -3,7 +3,9 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::alg::Alg;
 use crate::answer::{self, Reply, cached, no_store};
+use crate::assertion;
 use crate::fault::Fault;
 use crate::form::Ask;
 use crate::model::AccessTokenRequest;
@@ -18,15 +20,19 @@ impl DevProvider {
 
     fn metadata(&self) -> Value {
         let mismatch = if self.has_fault(&Fault::DiscoveryIssuerMismatch) { "INVALID" } else { "" };
-        json!({
+        let mut metadata = json!({
             "issuer": format!("{}{mismatch}", self.issuer()),
             "authorization_endpoint": self.url("/authorize"),
             "token_endpoint": self.url("/token"),
             "userinfo_endpoint": self.url("/userinfo"),
+            "pushed_authorization_request_endpoint": self.url("/par"),
+            "require_pushed_authorization_requests": self.require_par,
+            "introspection_endpoint": self.url("/introspect"),
+            "revocation_endpoint": self.url("/revoke"),
             "jwks_uri": self.url("/jwks"),
             "end_session_endpoint": self.url("/end-session"),
             "authorization_response_iss_parameter_supported": true,
-            "response_types_supported": ["code"],
+            "response_types_supported": ["code", "code id_token"],
             "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "subject_types_supported": ["public"],
@@ -37,9 +43,10 @@ impl DevProvider {
                 "sub", "name", "given_name", "family_name", "preferred_username", "email", "email_verified", "roles",
                 "auth_time", "acr", "sid",
             ],
-            "id_token_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
-            "userinfo_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+            "id_token_signing_alg_values_supported": Alg::names(),
+            "userinfo_signing_alg_values_supported": Alg::names(),
+            "token_endpoint_auth_methods_supported": self.auth_methods(),
+            "token_endpoint_auth_signing_alg_values_supported": assertion::algs(),
             "code_challenge_methods_supported": ["S256"],
             "claims_parameter_supported": false,
             "request_parameter_supported": false,
@@ -48,7 +55,18 @@ impl DevProvider {
             "backchannel_logout_session_supported": true,
             "frontchannel_logout_supported": true,
             "frontchannel_logout_session_supported": true,
-        })
+        });
+        if self.mtls_aliases {
+            metadata["mtls_endpoint_aliases"] = self.aliases();
+        }
+        metadata
+    }
+
+    fn auth_methods(&self) -> Vec<&'static str> {
+        let tls = self.mtls_aliases.then_some("tls_client_auth");
+        let methods =
+            ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+        methods.into_iter().chain(tls).collect()
     }
 
     /// [RFC 7517 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)

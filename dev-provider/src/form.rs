@@ -8,19 +8,23 @@ use http::{HeaderMap, Method, Request};
 /// One request, its body parsed if it is a form.
 pub(crate) struct Ask {
     pub(crate) params: Params,
+    /// The path of the endpoint that was called, below the issuer's own.
+    pub(crate) endpoint: &'static str,
+    /// Whether it was called by its alias for clients that authenticate by TLS.
+    pub(crate) mtls: bool,
     headers: HeaderMap,
 }
 
 impl Ask {
     /// Parameters come from the query of a GET and from the form of a POST, never from both.
-    pub(crate) fn new(request: Request<Vec<u8>>) -> Self {
+    pub(crate) fn new(request: Request<Vec<u8>>, endpoint: &'static str, mtls: bool) -> Self {
         let (head, body) = request.into_parts();
         let params = match head.method {
             Method::GET => Params::parse(head.uri.query().unwrap_or_default().as_bytes()),
             _ if is_form(&head.headers) => Params::parse(&body),
             _ => Params(Vec::new()),
         };
-        Ask { params, headers: head.headers }
+        Ask { params, endpoint, mtls, headers: head.headers }
     }
 
     /// What follows the scheme in `Authorization`; schemes are compared without case.
@@ -48,6 +52,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 /// Parameters in the order they came.
+#[derive(Clone)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {

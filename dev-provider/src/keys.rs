@@ -1,4 +1,5 @@
-//! Signing keys: five RSA keys that everybody has; each rotation takes the next under a fresh `kid`.
+//! Signing keys: five RSA keys that everybody has, and as many on each curve; each rotation takes the next under a fresh
+//! `kid`.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -6,14 +7,18 @@ use std::sync::OnceLock;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
-use rsa::{Pkcs1v15Sign, PrivateKey};
+use rsa::{BoxedUint, PrivateKey, PublicKey};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256};
 
+pub(crate) use crate::alg::Alg;
+use crate::curve::Curve;
 use crate::seeded::Seeded;
 
 pub(crate) struct KeyRing {
     pub(crate) alg: Alg,
+    /// The curves that ever signed. Of all others no key is published.
+    curves: Vec<Curve>,
     current: Key,
     old: VecDeque<Key>,
 }
@@ -23,10 +28,27 @@ struct Key {
     index: usize,
 }
 
+impl Key {
+    fn kid_on(&self, curve: Curve) -> String {
+        format!("{}-{}", self.kid, curve.name())
+    }
+}
+
 impl KeyRing {
     pub(crate) fn new(seed: u64, random: &mut Seeded) -> Self {
         let index = usize::try_from(seed % DEV_KEYS as u64).unwrap_or(0);
-        KeyRing { alg: Alg::Rs256, current: Key { kid: random.token(), index }, old: VecDeque::new() }
+        let current = Key { kid: random.token(), index };
+        KeyRing { alg: Alg::Rs256, curves: Vec::new(), current, old: VecDeque::new() }
+    }
+
+    /// Signs by this algorithm from now on.
+    pub(crate) fn choose(&mut self, alg: Alg) {
+        self.alg = alg;
+        if let Alg::Curve(curve) = alg
+            && !self.curves.contains(&curve)
+        {
+            self.curves.push(curve);
+        }
     }
 
     pub(crate) fn rotate(&mut self, keep_old: bool, random: &mut Seeded) {
@@ -41,8 +63,12 @@ impl KeyRing {
         }
     }
 
-    pub(crate) fn kid(&self) -> &str {
-        &self.current.kid
+    /// The `kid` of the key that signs by the algorithm chosen.
+    pub(crate) fn kid(&self) -> String {
+        match self.alg {
+            Alg::Curve(curve) => self.current.kid_on(curve),
+            _ => self.current.kid.clone(),
+        }
     }
 
     /// The compact JWS over these bytes: signed by the current key, without a signature if `alg` is `none`.
@@ -56,15 +82,19 @@ impl KeyRing {
     }
 
     fn signature(&self, alg: Alg, input: &[u8]) -> Vec<u8> {
-        let digest = alg.digest(input);
-        private_key(self.current.index).sign(alg.scheme(), &digest).expect("a 2048 bit key signs any digest")
+        let index = self.current.index;
+        match alg {
+            Alg::Curve(curve) => curve.signature(index, input),
+            rsa => rsa.rsa_signature(private_key(index), input).unwrap_or_default(),
+        }
     }
 
     /// The set: the current key, those kept, and keys that a relying party must skip.
     pub(crate) fn published(&self) -> Value {
         let signing = std::iter::once(&self.current).chain(&self.old);
-        let signing = signing.map(|key| public_jwk(key.index, Some(&key.kid)));
-        json!({ "keys": signing.chain(decoys()).collect::<Vec<_>>() })
+        let rsa = signing.clone().map(|key| public_jwk(key.index, Some(&key.kid)));
+        let on_curves = signing.flat_map(|key| self.on_curves(key));
+        json!({ "keys": rsa.chain(on_curves).chain(self.decoys()).collect::<Vec<_>>() })
     }
 
     /// The set without `kid`s, in which `count` RSA keys could have signed; the one that does is the last of them.
@@ -72,7 +102,7 @@ impl KeyRing {
         let others = (1..count).map(|step| public_jwk((self.current.index + step) % DEV_KEYS, None));
         let mut keys: Vec<Value> = others.collect();
         keys.push(public_jwk(self.current.index, None));
-        keys.extend(decoys().map(without_kid_if_signing));
+        keys.extend(self.on_curves(&self.current).chain(self.decoys()).map(without_kid_if_signing));
         json!({ "keys": keys })
     }
 
@@ -80,7 +110,22 @@ impl KeyRing {
     pub(crate) fn published_crowd(&self) -> Value {
         let crowd = (1..1000).map(|n| public_jwk(self.current.index, Some(&format!("crowd-{n}"))));
         let current = public_jwk(self.current.index, Some(&self.current.kid));
-        json!({ "keys": crowd.chain([current]).collect::<Vec<_>>() })
+        let right = self.on_curves(&self.current).chain([current]);
+        json!({ "keys": crowd.chain(right).collect::<Vec<_>>() })
+    }
+
+    /// What is published of a key for each curve that ever signed.
+    fn on_curves(&self, key: &Key) -> impl Iterator<Item = Value> {
+        self.curves.iter().map(|curve| {
+            let mut jwk = curve.public_jwk(key.index);
+            jwk["kid"] = key.kid_on(*curve).into();
+            jwk
+        })
+    }
+
+    /// No key of a curve that signs must be skipped.
+    fn decoys(&self) -> impl Iterator<Item = Value> {
+        decoys().filter(|jwk| self.curves.iter().all(|curve| jwk["crv"] != curve.name()))
     }
 }
 
@@ -91,15 +136,23 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// What a token says, whoever signed it.
+    pub(crate) fn unverified(token: &str) -> Option<Self> {
+        let (input, _) = token.rsplit_once('.')?;
+        let (header, payload) = input.split_once('.')?;
+        Some(Opened { header: object(header)?, claims: object(payload)? })
+    }
+
     pub(crate) fn from_token(token: &str) -> Option<Self> {
         let (input, signature) = token.rsplit_once('.')?;
         let (header, payload) = input.split_once('.')?;
         let header = object(header)?;
         let alg = Alg::from_name(header.get("alg")?.as_str()?)?;
         let signature = Base64UrlUnpadded::decode_vec(signature).ok()?;
-        let digest = alg.digest(input.as_bytes());
-        let signed =
-            |index| private_key(index).as_public_key().verify(alg.scheme(), &digest, &signature).is_ok();
+        let signed = |index| match alg {
+            Alg::Curve(curve) => curve.verifies(&curve.public_jwk(index), input.as_bytes(), &signature),
+            rsa => rsa.rsa_verifies(private_key(index).as_public_key(), input.as_bytes(), &signature),
+        };
         (0..DEV_KEYS).any(signed).then_some(())?;
         Some(Opened { header, claims: object(payload)? })
     }
@@ -113,54 +166,45 @@ fn object(part: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).ok()?).ok()
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Alg {
-    Rs256,
-    Rs384,
-    Rs512,
-}
-
-impl Alg {
-    pub(crate) fn from_name(name: &str) -> Option<Alg> {
-        [Alg::Rs256, Alg::Rs384, Alg::Rs512].into_iter().find(|alg| alg.name() == name)
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Alg::Rs256 => "RS256",
-            Alg::Rs384 => "RS384",
-            Alg::Rs512 => "RS512",
-        }
-    }
-
-    pub(crate) fn digest(self, input: &[u8]) -> Vec<u8> {
-        match self {
-            Alg::Rs256 => Sha256::digest(input).to_vec(),
-            Alg::Rs384 => Sha384::digest(input).to_vec(),
-            Alg::Rs512 => Sha512::digest(input).to_vec(),
-        }
-    }
-
-    fn scheme(self) -> Pkcs1v15Sign {
-        match self {
-            Alg::Rs256 => Pkcs1v15Sign::new::<Sha256>(),
-            Alg::Rs384 => Pkcs1v15Sign::new::<Sha384>(),
-            Alg::Rs512 => Pkcs1v15Sign::new::<Sha512>(),
-        }
-    }
-}
-
 /// The compact JWS over these bytes, authenticated by `HS256`
 /// ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104#section-2)).
 pub(crate) fn compact_hs256(header: &[u8], payload: &[u8], secret: &[u8]) -> String {
     let input = format!("{}.{}", base64url(header), base64url(payload));
+    let tag = hs256(input.as_bytes(), secret);
+    format!("{input}.{}", base64url(&tag))
+}
+
+/// Whether this secret authenticates a compact JWS by `HS256`.
+pub(crate) fn authenticates_hs256(token: &str, secret: &[u8]) -> bool {
+    token.rsplit_once('.').is_some_and(|(input, tag)| base64url(&hs256(input.as_bytes(), secret)) == tag)
+}
+
+fn hs256(input: &[u8], secret: &[u8]) -> Vec<u8> {
     let mut block = [0_u8; 64];
     let digest = Sha256::digest(secret);
     let key = if secret.len() > block.len() { digest.as_slice() } else { secret };
     block.iter_mut().zip(key).for_each(|(byte, key)| *byte = *key);
-    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(&input).finalize();
+    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(input).finalize();
     let outer = Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize();
-    format!("{input}.{}", base64url(&outer))
+    outer.to_vec()
+}
+
+/// Whether the public key of a JWK verifies a compact JWS by this algorithm.
+pub(crate) fn verifies(token: &str, alg: Alg, jwk: &Value) -> bool {
+    let Some((input, signature)) = token.rsplit_once('.') else { return false };
+    let Ok(signature) = Base64UrlUnpadded::decode_vec(signature) else { return false };
+    match alg {
+        Alg::Curve(curve) => curve.verifies(jwk, input.as_bytes(), &signature),
+        rsa => rsa_key(jwk).is_some_and(|key| rsa.rsa_verifies(&key, input.as_bytes(), &signature)),
+    }
+}
+
+fn rsa_key(jwk: &Value) -> Option<PublicKey> {
+    let number = |name: &str| {
+        let bytes = Base64UrlUnpadded::decode_vec(jwk[name].as_str()?).ok()?;
+        Some(BoxedUint::from_be_slice_vartime(&bytes))
+    };
+    PublicKey::new(number("n")?, number("e")?).ok().filter(|_| jwk["kty"] == "RSA")
 }
 
 /// The same token with every byte of its signature changed.

@@ -24,16 +24,26 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! Beside the code flow it knows the hybrid flow `code id_token`, pushed authorization requests
+//! ([`DevProvider::require_par`]), introspection, revocation, logout over both channels, clients that authenticate by an
+//! assertion ([`DevClientAuth`]) or at a stand-in for mutual TLS ([`DevProvider::mtls_aliases`]), and other signatures than
+//! RS256 ([`DevProvider::sign_with`]), those on curves with the feature `algorithms`.
+//!
 //! Its private keys are public. Never let anything real trust it.
 
+mod alg;
 mod answer;
+mod assertion;
 mod authorize;
 mod client_auth;
+#[cfg_attr(not(feature = "algorithms"), path = "no_curve.rs")]
+mod curve;
 mod delivery;
 mod discovery;
 mod fault;
 mod form;
 mod http1;
+mod introspection;
 mod keys;
 mod login;
 mod logout;
@@ -41,6 +51,8 @@ mod mint;
 mod model;
 mod pages;
 mod provider;
+mod pushed;
+mod revocation;
 mod router;
 mod seeded;
 mod server;

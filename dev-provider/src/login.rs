@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::answer::{self, Reply};
 use crate::authorize::Pending;
 use crate::form::{Ask, Params};
-use crate::mint::Grant;
+use crate::mint::{Beside, Grant};
 use crate::model::DevUser;
 use crate::pages::{self, Form};
 use crate::provider::DevProvider;
@@ -166,8 +166,11 @@ impl DevProvider {
             sid: session.sid.clone(),
         };
         let code = self.random.token();
-        self.codes.insert(code.clone(), Code::new(grant, pending, now));
-        self.respond(&pending.return_to, vec![("code", code)])
+        self.codes.insert(code.clone(), Code::new(grant.clone(), pending, now));
+        let id_token = pending.hybrid.then(|| self.mint_id_token(&grant, Beside::Code(&code), false, now));
+        let mut params = vec![("code", code)];
+        params.extend(id_token.map(|id_token| ("id_token", id_token)));
+        self.respond(&pending.return_to, params)
     }
 
     fn has_agreed(&self, pending: &Pending, session: &str) -> bool {

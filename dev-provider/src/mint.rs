@@ -69,7 +69,7 @@ impl DevProvider {
     pub(crate) fn mint_id_token(
         &mut self,
         grant: &Grant,
-        access_token: &str,
+        beside: Beside<'_>,
         refreshed: bool,
         now: u64,
     ) -> String {
@@ -84,7 +84,7 @@ impl DevProvider {
                 "exp": now.saturating_add(ID_TOKEN_LIFETIME),
                 "auth_time": grant.auth_time,
                 "sid": grant.sid,
-                "at_hash": at_hash(access_token, self.keys.alg),
+                (beside.claim()): beside.hash(self.keys.alg),
             }),
         );
         claims.extend(grant.acr.iter().map(|acr| ("acr".to_owned(), acr.as_str().into())));
@@ -179,10 +179,28 @@ pub(crate) fn append(claims: &mut Map<String, Value>, name: &str, suffix: &str) 
     }
 }
 
-/// [OpenID Connect Core 3.1.3.6](https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken)
-fn at_hash(access_token: &str, alg: Alg) -> String {
-    let digest = alg.digest(access_token.as_bytes());
-    keys::base64url(&digest[..digest.len() / 2])
+/// What an ID token comes with and binds to itself by a hash.
+#[derive(Clone, Copy)]
+pub(crate) enum Beside<'a> {
+    AccessToken(&'a str),
+    Code(&'a str),
+}
+
+impl Beside<'_> {
+    fn claim(self) -> &'static str {
+        match self {
+            Beside::AccessToken(_) => "at_hash",
+            Beside::Code(_) => "c_hash",
+        }
+    }
+
+    /// [OpenID Connect Core 3.1.3.6](https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken) and
+    /// [3.3.2.11](https://openid.net/specs/openid-connect-core-1_0.html#HybridIDToken)
+    fn hash(self, alg: Alg) -> String {
+        let (Beside::AccessToken(value) | Beside::Code(value)) = self;
+        let digest = alg.digest(value.as_bytes());
+        keys::base64url(&digest[..digest.len() / 2])
+    }
 }
 
 fn scope_of(claim: &str) -> Option<&'static str> {

@@ -25,6 +25,8 @@ pub struct DevClient {
     pub post_logout_redirect_uris: Vec<String>,
     /// How the client must authenticate at the token endpoint.
     pub auth: DevClientAuth,
+    /// The JWK Set of public keys that verify its assertions, for [`DevClientAuth::PrivateKeyJwt`].
+    pub jwks: Option<Value>,
     /// Where logout tokens are posted to.
     pub back_channel_logout_uri: Option<String>,
     /// What a signed-out browser loads in an iframe.
@@ -41,9 +43,18 @@ impl DevClient {
     pub fn public(id: &str) -> Self {
         DevClient { id: id.to_owned(), auth: DevClientAuth::None, ..DevClient::default() }
     }
+
+    /// Whether it has nothing to authenticate by.
+    pub(crate) fn is_public(&self) -> bool {
+        match self.auth {
+            DevClientAuth::PrivateKeyJwt | DevClientAuth::Tls => false,
+            DevClientAuth::None => true,
+            _ => self.secret.is_none(),
+        }
+    }
 }
 
-/// How a client authenticates at the token endpoint
+/// How a client authenticates at the token endpoint, and wherever else it asks directly
 /// ([OpenID Connect Core 9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DevClientAuth {
@@ -51,6 +62,13 @@ pub enum DevClientAuth {
     Basic,
     /// `client_secret_post` only.
     Post,
+    /// `client_secret_jwt` only: an assertion by HS256 with the secret.
+    SecretJwt,
+    /// `private_key_jwt` only: an assertion that a key of [`DevClient::jwks`] verifies.
+    PrivateKeyJwt,
+    /// A stand-in for `tls_client_auth`: the client names itself by `client_id` at an alias below `/mtls` and is believed,
+    /// for there is no TLS here ([`DevProvider::mtls_aliases`](crate::DevProvider::mtls_aliases)).
+    Tls,
     /// `none`: a public client names itself by `client_id`.
     None,
     /// Basic or post if it has a secret, else none.

@@ -10,6 +10,7 @@ use crate::keys::{Alg, KeyRing};
 use crate::login::Session;
 use crate::logout::{BackChannelCall, SignOut};
 use crate::model::{AccessTokenRequest, DevClient, DevUser, demo_client, demo_users};
+use crate::pushed::Pushed;
 use crate::seeded::Seeded;
 use crate::store::Store;
 use crate::token::{Code, Refresh};
@@ -24,13 +25,22 @@ pub struct DevProvider {
     pub(crate) auto_login: Option<String>,
     pub(crate) acr_values: Vec<String>,
     pub(crate) signed_userinfo: bool,
+    pub(crate) mtls_aliases: bool,
+    pub(crate) require_par: bool,
     pub(crate) fault: Option<Fault>,
     pub(crate) requests: BTreeMap<String, usize>,
     pub(crate) sessions: Store<Session>,
+    pub(crate) pushed: Store<Pushed>,
     pub(crate) pending: Store<Pending>,
     pub(crate) sign_outs: Store<SignOut>,
+    /// The `jti` of every client assertion that was taken, with its client.
+    pub(crate) used_assertions: Store<()>,
     pub(crate) codes: Store<Code>,
     pub(crate) refresh_tokens: Store<Refresh>,
+    /// Of which family an access token is, by its `jti`.
+    pub(crate) families: Store<String>,
+    /// The `jti`s and the families that have ended.
+    pub(crate) revoked: Store<()>,
     pub(crate) consents: BTreeMap<(String, String), BTreeSet<String>>,
     pub(crate) due_calls: Vec<BackChannelCall>,
 }
@@ -56,13 +66,19 @@ impl DevProvider {
             auto_login: None,
             acr_values: Vec::new(),
             signed_userinfo: false,
+            mtls_aliases: false,
+            require_par: false,
             fault: None,
             requests: BTreeMap::new(),
             sessions: Store::new(),
+            pushed: Store::new(),
             pending: Store::new(),
             sign_outs: Store::new(),
+            used_assertions: Store::new(),
             codes: Store::new(),
             refresh_tokens: Store::new(),
+            families: Store::new(),
+            revoked: Store::new(),
             consents: BTreeMap::new(),
             due_calls: Vec::new(),
         }
@@ -108,17 +124,32 @@ impl DevProvider {
         self.acr_values = values.iter().copied().map(str::to_owned).collect();
     }
 
-    /// Signs ID tokens, access tokens and userinfo by `RS256` (the default), `RS384` or `RS512`.
+    /// Signs ID tokens, access tokens and userinfo by `RS256` (the default), `RS384`, `RS512`, `PS256`, `PS384` or `PS512`;
+    /// with the feature `algorithms` also by `ES256`, `ES384` or `EdDSA` (Ed25519), whose keys are published from then on.
     ///
     /// # Panics
     /// If `alg` is none of these.
     pub fn sign_with(&mut self, alg: &str) {
-        self.keys.alg = Alg::from_name(alg).expect("alg is RS256, RS384 or RS512");
+        self.keys.choose(Alg::from_name(alg).expect("alg is one that the provider can sign by"));
     }
 
     /// Whether userinfo is a signed JWT.
     pub fn sign_userinfo(&mut self, signed: bool) {
         self.signed_userinfo = signed;
+    }
+
+    /// Whether there are aliases below `/mtls`, which the metadata then announces, for clients that authenticate by TLS
+    /// ([RFC 8705 5](https://www.rfc-editor.org/rfc/rfc8705#section-5)). There are none at first.
+    ///
+    /// There is no TLS here: a [`DevClientAuth::Tls`](crate::DevClientAuth::Tls) client is believed there.
+    pub fn mtls_aliases(&mut self, exist: bool) {
+        self.mtls_aliases = exist;
+    }
+
+    /// Whether authorization requests must be pushed first
+    /// ([RFC 9126 5](https://www.rfc-editor.org/rfc/rfc9126#section-5)); they may be anyhow.
+    pub fn require_par(&mut self, required: bool) {
+        self.require_par = required;
     }
 
     /// Signs with another key under a fresh `kid` from now on; the old one stays published if `keep_old`.
@@ -141,8 +172,8 @@ impl DevProvider {
         self.mint_access_token(request, now)
     }
 
-    /// Signs anything with the current key, by the header's `alg`: `RS256`, `RS384`, `RS512`; `none` leaves the
-    /// signature empty, and under any other name it is one of `RS256`. No header is added, not even `kid`.
+    /// Signs anything with the current key, by the header's `alg`, if it is one that [`DevProvider::sign_with`] takes;
+    /// `none` leaves the signature empty, and under any other name it is one of `RS256`. No header is added, not even `kid`.
     pub fn sign(&self, header: &Value, payload: &Value) -> String {
         let alg = header["alg"].as_str().unwrap_or_default();
         self.sign_raw(header.to_string().as_bytes(), payload.to_string().as_bytes(), alg)
@@ -155,7 +186,7 @@ impl DevProvider {
 
     /// The `kid` of the key that signs.
     pub fn current_kid(&self) -> String {
-        self.keys.kid().to_owned()
+        self.keys.kid()
     }
 
     /// The key set, as `/jwks` answers it now.

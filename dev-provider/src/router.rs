@@ -2,7 +2,7 @@
 
 use http::header::{ALLOW, LOCATION, RETRY_AFTER};
 use http::{Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::answer::{self, Answer, Delivery, Reply};
 use crate::fault::{Endpoint, Fault};
@@ -17,14 +17,15 @@ impl DevProvider {
         self.count(request.uri().path());
         let path = request.uri().path().strip_prefix(&self.base_path()).unwrap_or("/outside").to_owned();
         if let Some(elsewhere) = path.strip_prefix(ELSEWHERE) {
-            let response = self.dispatch(route(elsewhere), request, now);
+            let response = self.dispatch(self.place(elsewhere), request, now);
             return Answer { response, delivery: Delivery::Whole };
         }
-        let route = route(&path);
-        let fault = route.and_then(|route| route.endpoint).and_then(|endpoint| self.fault_at(endpoint));
+        let place = self.place(&path);
+        let endpoint = place.and_then(|place| place.route.endpoint);
+        let fault = endpoint.and_then(|endpoint| self.fault_at(endpoint));
         match fault.as_ref().and_then(|fault| self.instead(fault, &request)) {
             Some(response) => Answer { response, delivery: Delivery::Whole },
-            None => spoiled(self.dispatch(route, request, now), fault.as_ref()),
+            None => spoiled(self.dispatch(place, request, now), fault.as_ref()),
         }
     }
 
@@ -38,15 +39,29 @@ impl DevProvider {
         }
     }
 
-    fn dispatch(&mut self, route: Option<&Route>, request: Request<Vec<u8>>, now: u64) -> Reply {
-        let Some(route) = route else {
+    /// What a path leads to, by itself or as an alias.
+    fn place(&self, path: &str) -> Option<Place> {
+        let alias = path.strip_prefix(MTLS).filter(|_| self.mtls_aliases);
+        let aliased = alias.filter(|path| ALIASED.iter().any(|(_, known)| known == path));
+        let (path, mtls) = aliased.map_or((path, false), |path| (path, true));
+        route(path).map(|route| Place { route, mtls })
+    }
+
+    /// The addresses for clients that authenticate by TLS
+    /// ([RFC 8705 5](https://www.rfc-editor.org/rfc/rfc8705#section-5)).
+    pub(crate) fn aliases(&self) -> Value {
+        ALIASED.iter().map(|(name, path)| (*name, self.url(&format!("{MTLS}{path}")))).collect()
+    }
+
+    fn dispatch(&mut self, place: Option<Place>, request: Request<Vec<u8>>, now: u64) -> Reply {
+        let Some(Place { route, mtls }) = place else {
             return answer::text(StatusCode::NOT_FOUND, "not found\n".to_owned());
         };
         if !route.methods.contains(&request.method().as_str()) {
             let refusal = answer::text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned());
             return answer::with(refusal, ALLOW, &route.methods.join(", "));
         }
-        (route.handler)(self, &Ask::new(request), now)
+        (route.handler)(self, &Ask::new(request, route.path, mtls), now)
     }
 
     /// What a fault answers without a look at the request, so that no code is spent by it.
@@ -92,11 +107,19 @@ struct Route {
     handler: Handler,
 }
 
+#[derive(Clone, Copy)]
+struct Place {
+    route: &'static Route,
+    /// Whether it was called by its alias for clients that authenticate by TLS.
+    mtls: bool,
+}
+
 fn route(path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path == path || (path.is_empty() && route.path == "/"))
 }
 
-const fn page(path: &'static str, methods: &'static [&'static str], handler: Handler) -> Route {
+/// A route at which no fault of transport shows.
+const fn plain(path: &'static str, methods: &'static [&'static str], handler: Handler) -> Route {
     Route { path, methods, endpoint: None, handler }
 }
 
@@ -109,21 +132,34 @@ const fn endpoint(
     Route { path, methods, endpoint: Some(endpoint), handler }
 }
 
-static ROUTES: [Route; 12] = [
+static ROUTES: [Route; 15] = [
     endpoint("/.well-known/openid-configuration", &["GET"], Endpoint::Discovery, DevProvider::discovery),
     endpoint("/jwks", &["GET"], Endpoint::Jwks, DevProvider::published_keys),
     endpoint("/token", &["POST"], Endpoint::Token, DevProvider::token),
     endpoint("/userinfo", &["GET", "POST"], Endpoint::Userinfo, DevProvider::userinfo),
-    page("/authorize", &["GET", "POST"], DevProvider::authorize),
-    page("/login", &["POST"], DevProvider::login),
-    page("/consent", &["POST"], DevProvider::consent),
-    page("/end-session", &["GET", "POST"], DevProvider::end_session),
-    page("/end-session/confirm", &["POST"], DevProvider::confirm_end_session),
-    page("/dev/token", &["GET"], DevProvider::dev_token),
-    page("/dev/rotate", &["POST"], DevProvider::dev_rotate),
-    page("/", &["GET"], DevProvider::index),
+    plain("/par", &["POST"], DevProvider::push),
+    plain("/introspect", &["POST"], DevProvider::introspect),
+    plain("/revoke", &["POST"], DevProvider::revoke),
+    plain("/authorize", &["GET", "POST"], DevProvider::authorize),
+    plain("/login", &["POST"], DevProvider::login),
+    plain("/consent", &["POST"], DevProvider::consent),
+    plain("/end-session", &["GET", "POST"], DevProvider::end_session),
+    plain("/end-session/confirm", &["POST"], DevProvider::confirm_end_session),
+    plain("/dev/token", &["GET"], DevProvider::dev_token),
+    plain("/dev/rotate", &["POST"], DevProvider::dev_rotate),
+    plain("/", &["GET"], DevProvider::index),
 ];
 
+/// The endpoints that have an alias, by their name in the metadata.
+const ALIASED: [(&str, &str); 5] = [
+    ("token_endpoint", "/token"),
+    ("userinfo_endpoint", "/userinfo"),
+    ("pushed_authorization_request_endpoint", "/par"),
+    ("introspection_endpoint", "/introspect"),
+    ("revocation_endpoint", "/revoke"),
+];
+
+pub(crate) const MTLS: &str = "/mtls";
 const ELSEWHERE: &str = "/dev/elsewhere";
 const HTML: &str =
     "<!doctype html><title>Sign in to this network</title><p>Please sign in to continue.</p>\n";

@@ -10,7 +10,7 @@ use crate::client_auth::TokenError;
 use crate::fault::Fault;
 use crate::form::{Ask, Params};
 use crate::keys::base64url;
-use crate::mint::{ACCESS_TOKEN_LIFETIME, Grant, has_scope};
+use crate::mint::{ACCESS_TOKEN_LIFETIME, Beside, Grant, has_scope};
 use crate::model::{AccessTokenRequest, DevClient};
 use crate::provider::DevProvider;
 
@@ -65,9 +65,10 @@ impl Code {
 
 /// A refresh token's memory. All that descend from one code share its family.
 pub(crate) struct Refresh {
-    grant: Grant,
-    family: String,
-    spent: bool,
+    pub(crate) grant: Grant,
+    pub(crate) family: String,
+    pub(crate) issued: u64,
+    pub(crate) spent: bool,
 }
 
 impl DevProvider {
@@ -83,7 +84,7 @@ impl DevProvider {
         if ask.params.repeated().is_some() {
             return Err(TokenError::new("invalid_request", "a parameter is repeated"));
         }
-        let client = self.authenticate(ask)?;
+        let client = self.authenticate(ask, now)?;
         if self.has_fault(&Fault::TokenErrorInvalidGrant) {
             return Err(TokenError::new("invalid_grant", "the provider was told to refuse"));
         }
@@ -108,7 +109,7 @@ impl DevProvider {
         let code = code.ok_or(TokenError::new("invalid_grant", "the client has no such code"))?;
         if std::mem::replace(&mut code.spent, true) {
             // RFC 6749 4.1.2: what the code gave before is revoked.
-            self.refresh_tokens.retain(|refresh| refresh.family != value);
+            self.end_family(value);
             return Err(TokenError::new("invalid_grant", "the code was used before"));
         }
         code.check(params, now)?;
@@ -132,7 +133,7 @@ impl DevProvider {
         let family = refresh.family.clone();
         if refresh.spent {
             // RFC 9700 4.14.2: one of the two who used it is not the client.
-            self.refresh_tokens.retain(|refresh| refresh.family != family);
+            self.end_family(&family);
             return Err(TokenError::new("invalid_grant", "the refresh token was used before"));
         }
         let mut grant = refresh.grant.clone();
@@ -148,7 +149,7 @@ impl DevProvider {
         params: &Params,
         now: u64,
     ) -> Result<Map<String, Value>, TokenError> {
-        if client.secret.is_none() {
+        if client.is_public() {
             return Err(TokenError::new("unauthorized_client", "a public client has no credentials"));
         }
         let scope = params.get("scope").unwrap_or_default();
@@ -172,14 +173,16 @@ impl DevProvider {
             self.rotate_keys(false);
         }
         let access_token = self.mint_granted_access_token(grant, now);
+        self.join_family(&access_token, family);
         let mut response = self.token_response(&access_token, &grant.scope);
         if !self.has_fault(&Fault::MissingIdToken) {
-            let id_token = self.mint_id_token(grant, &access_token, refreshed, now);
+            let id_token = self.mint_id_token(grant, Beside::AccessToken(&access_token), refreshed, now);
             response.insert("id_token".to_owned(), id_token.into());
         }
         if grant.has_scope("offline_access") {
             let value = self.random.token();
-            let refresh = Refresh { grant: grant.clone(), family: family.to_owned(), spent: false };
+            let refresh =
+                Refresh { grant: grant.clone(), family: family.to_owned(), issued: now, spent: false };
             self.refresh_tokens.insert(value.clone(), refresh);
             response.insert("refresh_token".to_owned(), value.into());
         }

@@ -26,12 +26,13 @@ impl DevProvider {
         no_store(self.userinfo_reply(claims, token.text("client_id").unwrap_or_default()))
     }
 
-    fn own_access_token(&self, token: &str, now: u64) -> Option<Opened> {
+    /// A living access token of this provider.
+    pub(crate) fn own_access_token(&self, token: &str, now: u64) -> Option<Opened> {
         let token = Opened::from_token(token)?;
         let is_access_token = token.header.get("typ").and_then(Value::as_str) == Some("at+jwt");
         let lives = token.claims.get("exp").and_then(Value::as_u64).is_some_and(|exp| now < exp);
         let ours = token.text("iss") == Some(self.issuer());
-        (is_access_token && lives && ours).then_some(token)
+        (is_access_token && lives && ours && !self.is_revoked(&token)).then_some(token)
     }
 
     fn userinfo_claims(&self, token: &Opened) -> Map<String, Value> {

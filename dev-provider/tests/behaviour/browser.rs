@@ -173,13 +173,16 @@ pub(crate) fn encoded(form: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
-fn changed<'a>(usual: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn changed<'a>(
+    usual: &[(&'a str, &'a str)],
+    changes: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
     let kept = usual.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
     let all = kept.chain(changes.iter().filter(|(_, value)| !value.is_empty()));
     all.copied().collect()
 }
 
-fn authorization() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn authorization() -> Vec<(&'static str, &'static str)> {
     vec![
         ("client_id", "demo-client"),
         ("redirect_uri", CALLBACK),
@@ -213,13 +216,18 @@ pub(crate) fn verifies(token: &str, jwks: &Value) -> bool {
     usable.filter(|jwk| jwk["kid"] == kid).any(|jwk| verifies_with(token, jwk))
 }
 
-fn verifies_with(token: &str, jwk: &Value) -> bool {
+pub(crate) fn rsa_key(jwk: &Value) -> PublicKey {
     let number = |name: &str| {
         let bytes = Base64UrlUnpadded::decode_vec(jwk[name].as_str().unwrap()).unwrap();
         BoxedUint::from_be_slice_vartime(&bytes)
     };
     let key = PublicKey::new(number("n"), number("e")).unwrap();
     assert_eq!(key.size(), 256);
+    key
+}
+
+fn verifies_with(token: &str, jwk: &Value) -> bool {
+    let key = rsa_key(jwk);
     let (input, signature) = token.rsplit_once('.').unwrap();
     let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
     let (scheme, digest) = match header(token)["alg"].as_str().unwrap() {

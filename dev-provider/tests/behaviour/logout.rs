@@ -148,3 +148,32 @@ fn a_logout_token_says_whom_it_ends() {
     assert_ne!(claims(&by_sub[0].logout_token)["jti"], said["jti"]);
     assert!(browser.provider.back_channel_logout(Some("ada"), None, "unknown", now).is_empty());
 }
+
+#[test]
+fn every_client_of_the_session_is_loaded_in_a_frame_and_no_other() {
+    let mut browser = Browser::signed_in();
+    for id in ["demo-client", "second", "elsewhere"] {
+        browser.provider.add_client(DevClient {
+            front_channel_logout_uri: Some(format!("https://{id}.example/front")),
+            ..DevClient::confidential(id, "demo-secret")
+        });
+    }
+    let tokens = browser.tokens();
+    browser.code(&[("client_id", "second")]);
+    let metadata = browser.get("/.well-known/openid-configuration").json();
+    assert_eq!(metadata["frontchannel_logout_supported"], true);
+    assert_eq!(metadata["frontchannel_logout_session_supported"], true);
+
+    let hint = tokens["id_token"].as_str().unwrap();
+    let seen = end_session(&mut browser, &[("id_token_hint", hint), ("post_logout_redirect_uri", AFTER)]);
+    let sid = claims(hint)["sid"].as_str().unwrap().to_owned();
+    for id in ["demo-client", "second"] {
+        let frame = format!(
+            "<iframe src=\"https://{id}.example/front?iss=https%3A%2F%2Fop.example&amp;sid={sid}\"></iframe>"
+        );
+        assert!(seen.body.contains(&frame), "{id}: {}", seen.body);
+    }
+    assert!(!seen.body.contains("elsewhere"));
+    let (frames, next) = seen.body.split_at(seen.body.rfind("</iframe>").unwrap());
+    assert!(!frames.contains(AFTER) && next.contains(AFTER), "the frames come first");
+}

@@ -59,9 +59,16 @@ fn metadata_names_what_is_there() {
     let seen = browser.get("/.well-known/openid-configuration");
     assert_eq!(seen.header("cache-control"), "public, max-age=300");
     let metadata = seen.json();
-    for name in
-        ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"]
-    {
+    for name in [
+        "authorization_endpoint",
+        "pushed_authorization_request_endpoint",
+        "token_endpoint",
+        "introspection_endpoint",
+        "revocation_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+        "end_session_endpoint",
+    ] {
         let path = metadata[name].as_str().unwrap().strip_prefix("https://op.example").unwrap().to_owned();
         assert_ne!(browser.get(&path).status, 404, "{name}");
     }

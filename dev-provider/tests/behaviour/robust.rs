@@ -1,16 +1,21 @@
 //! Whatever is sent, the provider answers: no input panics, and it forgets rather than grows.
 
 use http::{Method, Request};
-use oidc_dev_provider::DevProvider;
+use oidc_dev_provider::{DevClient, DevClientAuth, DevProvider};
 
 use crate::browser::Browser;
 
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 19] = [
     "/",
     "/.well-known/openid-configuration",
     "/jwks",
     "/token",
     "/userinfo",
+    "/mtls/token",
+    "/par",
+    "/introspect",
+    "/revoke",
+    "/mtls/revoke",
     "/authorize",
     "/login",
     "/consent",
@@ -25,6 +30,7 @@ const PATHS: [&str; 14] = [
 #[test]
 fn unknown_paths_are_404_and_wrong_methods_405() {
     let mut browser = Browser::new();
+    browser.provider.mtls_aliases(true);
     for path in ["/unknown", "/jwks/", "//jwks", "/token/x", "/dev/elsewhere/unknown"] {
         assert_eq!(browser.get(path).status, 404, "{path}");
     }
@@ -38,6 +44,11 @@ fn unknown_paths_are_404_and_wrong_methods_405() {
 #[test]
 fn no_input_panics() {
     let mut provider = DevProvider::with_seed("https://op.example", 9);
+    provider.mtls_aliases(true);
+    for (id, auth) in [("a.b.c", DevClientAuth::SecretJwt), ("ada", DevClientAuth::PrivateKeyJwt)] {
+        let jwks = Some(provider.jwks());
+        provider.add_client(DevClient { auth, jwks, ..DevClient::confidential(id, "demo-secret") });
+    }
     let mut noise = Noise(1);
     for round in 0..20_000 {
         let path = PATHS[noise.below(PATHS.len())];
@@ -92,7 +103,7 @@ impl Noise {
 
     /// Parameters that endpoints know, with values that some of them like.
     fn form(&mut self) -> String {
-        const NAMES: [&str; 20] = [
+        const NAMES: [&str; 25] = [
             "client_id",
             "redirect_uri",
             "response_type",
@@ -113,8 +124,13 @@ impl Noise {
             "lifetime",
             "id_token_hint",
             "post_logout_redirect_uri",
+            "client_assertion_type",
+            "client_assertion",
+            "request_uri",
+            "response_mode",
+            "token",
         ];
-        const VALUES: [&str; 16] = [
+        const VALUES: [&str; 22] = [
             "demo-client",
             "demo-secret",
             "http://127.0.0.1/",
@@ -131,9 +147,17 @@ impl Noise {
             "a.b.c",
             "",
             "ada",
+            "code+id_token",
+            "form_post",
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "urn:ietf:params:oauth:request_uri:x",
+            // {"alg":"HS256"}.{"sub":"a.b.c"}. and {"alg":"RS256"}.{"sub":"ada"}.AA
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhLmIuYyJ9.",
+            "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.AA",
         ];
         let count = self.below(8);
-        let pairs = (0..count).map(|_| format!("{}={}", NAMES[self.below(20)], VALUES[self.below(16)]));
+        let pairs = (0..count)
+            .map(|_| format!("{}={}", NAMES[self.below(NAMES.len())], VALUES[self.below(VALUES.len())]));
         pairs.collect::<Vec<_>>().join("&")
     }
 }
