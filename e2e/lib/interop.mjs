@@ -26,6 +26,22 @@ export const PROVIDERS = {
     /// It does not ask: the ID token tells who signs out.
     async confirmSignOut() {},
   },
+  /// Django, oauthlib and jwcrypto. It calls people by their numbers.
+  django: {
+    sub: "1",
+    announcingIss: { RESPONSE_ISS: "1" },
+    start: (options) => start("django", "/o", options),
+    loginPage: "input[name=username]",
+    async signIn(page) {
+      await page.fill("input[name=username]", PERSON.USER_NAME);
+      await page.fill("input[name=password]", PERSON.PASSWORD);
+      await page.click("input[type=submit]");
+    },
+    consentPage: "input[name=allow]",
+    allow: (page) => page.click("input[name=allow]"),
+    deny: (page) => page.click("input[type=submit]:not([name])"),
+    confirmSignOut: (page) => page.click("input[name=allow][value=Logout]"),
+  },
 };
 
 /// `app`: the base URL of its one client. `settings`: more variables of its `serve.py`.
