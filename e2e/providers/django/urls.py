@@ -1,0 +1,9 @@
+"""The provider below /o, where its manual puts it, and Django's administration, whose login page it uses."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("o/", include("oauth2_provider.urls", namespace="oauth2_provider")),
+]
