@@ -201,7 +201,7 @@ fn parameters(
     options: &LoginOptions,
 ) -> Vec<(&'static str, String)> {
     let profile = &config.profile;
-    let nonce = (profile.nonce != NoncePolicy::Off).then(|| login.nonce.expose().to_owned());
+    let nonce = profile.nonce.sends_one().then(|| login.nonce.expose().to_owned());
     let challenge = profile.pkce.then(|| base64url::encode(&Sha256::digest(login.code_verifier.expose())));
     let challenge_method = profile.pkce.then(|| "S256".to_owned());
     let response_mode = sign_in.response_mode;

@@ -91,6 +91,16 @@ pub enum NoncePolicy {
     Off,
 }
 
+impl NoncePolicy {
+    pub(crate) fn sends_one(self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    fn demands_it(self) -> bool {
+        matches!(self, Self::Required)
+    }
+}
+
 /// An address of the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -325,7 +335,7 @@ impl ProviderProfile {
 
     /// Checks what can be checked without the other settings.
     pub(crate) fn checked(self) -> Result<Self, ConfigError> {
-        if !self.pkce && self.nonce == NoncePolicy::Off {
+        if !self.pkce && !self.nonce.sends_one() {
             return Err(ConfigError::new(
                 "profile",
                 "has neither PKCE nor a nonce, and nothing would hold a code to its sign-in",
@@ -340,7 +350,7 @@ impl ProviderProfile {
     /// One warning for each check that it goes without.
     pub(crate) fn warn(&self) {
         let name = self.name;
-        if self.nonce != NoncePolicy::Required {
+        if !self.nonce.demands_it() {
             tracing::warn!(provider = name, "an ID token without its sign-in's nonce is taken");
         }
         if !self.pkce {

@@ -418,10 +418,11 @@ fn p05_a_secret_is_wiped_when_it_is_dropped() {
 fn p05_secrets_are_kept_as_what_is_wiped() {
     for (file, declaration) in [
         ("core/src/secret.rs", "pub struct Secret(Zeroizing<String>);"),
-        ("core/src/config.rs", "client_secret: Option<Secret>,"),
+        ("core/src/config/builder.rs", "client_secret: Option<Secret>,"),
+        ("core/src/config/builder.rs", "struct Fixed(Secret);"),
         ("core/src/config.rs", "cookie_secrets: Vec<Secret>,"),
         ("core/src/login.rs", "code_verifier: Secret,"),
-        ("core/src/login.rs", "Code(Secret),"),
+        ("core/src/login/callback.rs", "Code(Secret),"),
         ("core/src/exchange.rs", "access_token: Secret,"),
         ("core/src/exchange.rs", "refresh_token: Option<Secret>,"),
         ("core/src/session.rs", "id_token: Secret,"),
@@ -483,7 +484,7 @@ fn p06_no_secret_is_compared_by_an_operator() {
     let equal = sources::read("core/src/token.rs");
     assert!(equal.contains("a.as_bytes().ct_eq(b.as_bytes())"), "in constant time, by the crate subtle");
     for (file, comparison) in [
-        ("core/src/login.rs", "equal(self.state.expose(), login.state.expose())"),
+        ("core/src/login/callback.rs", "equal(self.state.expose(), login.state.expose())"),
         ("core/src/guard/sign_out.rs", "equal(awaited, &state)"),
     ] {
         assert!(sources::read(file).contains(comparison), "{file}");

@@ -59,13 +59,16 @@ impl Trial {
         match self.client.finish_login(self.login.clone(), callback, NOW) {
             Step::Done(Err(error)) => {
                 answerable(&error);
-                let expected =
-                    if ours { CallbackError::IssuerMismatch } else { CallbackError::StateMismatch };
-                assert!(!(ours && issuer) && error == Error::Callback(expected), "{error}");
+                let expected = match (ours, issuer) {
+                    (false, _) => CallbackError::StateMismatch,
+                    (true, false) => CallbackError::IssuerMismatch,
+                    (true, true) => CallbackError::Malformed,
+                };
+                assert!(!(ours && issuer && !read.id_token) && error == Error::Callback(expected), "{error}");
                 false
             }
             Step::Store(_, reply) => {
-                assert!(ours && issuer);
+                assert!(ours && issuer && !read.id_token);
                 match reply.resume(Ok(StoreAnswer::Taken(true)), NOW) {
                     Step::Done(Err(error)) => {
                         answerable(&error);
@@ -95,6 +98,8 @@ struct Read {
     code: Option<String>,
     iss: Option<String>,
     is_error: bool,
+    /// One that nobody asked for.
+    id_token: bool,
 }
 
 /// A second reading of a callback.
@@ -107,15 +112,16 @@ fn read(text: &str) -> Option<Read> {
         .collect();
     let mut names = HashSet::new();
     let once = pairs.iter().all(|(name, _)| names.insert(name.split('[').next().unwrap_or_default()));
-    let tokens = pairs.iter().any(|(name, _)| name == "id_token" || name == "access_token");
-    if text.len() > 65_536 || pairs.len() > 32 || !once || tokens {
+    let has = |wanted: &str| pairs.iter().any(|(name, _)| name == wanted);
+    if text.len() > 65_536 || pairs.len() > 32 || !once || has("access_token") {
         return None;
     }
     let find = |name: &str| pairs.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
     let state = find("state").filter(|state| !state.is_empty())?;
     let code = find("code").filter(|code| !code.is_empty());
     let is_error = find("error").is_some();
-    (is_error || code.is_some()).then_some(Read { state, code, iss: find("iss"), is_error })
+    let (iss, id_token) = (find("iss"), has("id_token"));
+    (is_error || code.is_some()).then_some(Read { state, code, iss, is_error, id_token })
 }
 
 fn decoded(text: &str) -> String {

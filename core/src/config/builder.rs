@@ -17,7 +17,7 @@ use crate::client_auth::{Credentials, SecretAuth, SecretSource, Signer, SigningF
 use crate::error::{ConfigError, Quirk};
 use crate::issuer::Issuer;
 use crate::jose::Algorithm;
-use crate::profile::{Logout, NoncePolicy, ProviderProfile};
+use crate::profile::{Logout, ProviderProfile};
 use crate::resource::Resource;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -523,7 +523,7 @@ impl ConfigBuilder {
             let problem = "must be form_post where an ID token comes with the code";
             return Err(ConfigError::new("response_mode", problem));
         }
-        if self.response_type == ResponseType::CodeIdToken && profile.nonce == NoncePolicy::Off {
+        if self.response_type == ResponseType::CodeIdToken && !profile.nonce.sends_one() {
             let problem = "is code id_token, which needs a nonce";
             return Err(ConfigError::new("response_type", problem));
         }
