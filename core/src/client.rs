@@ -115,6 +115,12 @@ impl Client {
         self.inner.config.registration.as_ref().ok_or(UsageError::NoClient)
     }
 
+    /// A session's tokens are for nobody but the provider that gave them.
+    fn check_session(&self, session: &Session) -> Result<(), UsageError> {
+        let ours = self.inner.config.allows_issuer(session.claims().iss());
+        if ours { Ok(()) } else { Err(UsageError::OtherProvider) }
+    }
+
     /// How people sign in here, if they do.
     fn sign_in(&self) -> Result<(&Registration, &SignIn), UsageError> {
         let registration = self.registration()?;
@@ -178,6 +184,9 @@ impl Client {
         deadline: UnixTime,
         now: UnixTime,
     ) -> Step<Result<Userinfo, Error>> {
+        if let Err(error) = self.check_session(session) {
+            return Step::Done(Err(error.into()));
+        }
         let (this, subject) = (self.clone(), session.sub().to_owned());
         let access_token = session.last_access_token().cloned();
         self.metadata(deadline, now).and_then(now, move |metadata, now| {

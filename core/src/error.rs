@@ -74,7 +74,7 @@ impl Error {
     /// | `insufficient_user_authentication` | it is good, but its sign-in is too weak or too long ago |
     /// | `origin_mismatch` | a request that changes something came from another origin |
     /// | `method_not_allowed`, `unsupported_media_type`, `body_too_large` | the request's form is wrong |
-    /// | `reserved_parameter`, `no_endpoint`, `no_client`, `public_client`, `signing_failed`, `no_access_token`, `no_refresh_token`, `session_too_large` | the call cannot be carried out |
+    /// | `reserved_parameter`, `no_endpoint`, `no_client`, `public_client`, `other_provider`, `signing_failed`, `no_access_token`, `no_refresh_token`, `session_too_large` | the call cannot be carried out |
     /// | `entropy_failed`, `store_unavailable` | the machine's fault |
     /// | `interaction_required`, `too_many_redirects` | in the probes only: the provider did not send the browser back |
     #[must_use]

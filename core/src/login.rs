@@ -92,6 +92,12 @@ impl LoginState {
         &self.return_to
     }
 
+    /// The configured issuer of the provider that the person was sent to.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// When the sign-in started.
     #[must_use]
     pub fn started(&self) -> UnixTime {

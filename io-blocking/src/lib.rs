@@ -11,6 +11,8 @@
 //! [`MemoryStore`] for one process, `RedisStore` (feature `redis`) for many. While a store does not answer, what needs it is
 //! answered 503, never as if there were no session.
 
+#[cfg(feature = "client-key")]
+mod client_key;
 mod engine;
 mod handle;
 mod renewal;
@@ -24,6 +26,8 @@ mod watch;
 #[cfg(feature = "ws")]
 pub mod ws;
 
+#[cfg(feature = "client-key")]
+pub use client_key::ClientKey;
 pub use engine::{SessionStore, Transport};
 pub use handle::Oidc;
 pub use oidc_core;

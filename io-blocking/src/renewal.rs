@@ -11,7 +11,7 @@ pub(crate) fn renew_in_background(oidc: Oidc) -> Result<Sender<()>, std::io::Err
     let (alive, ended) = mpsc::channel();
     thread::Builder::new().name("oidc-renewal".to_owned()).spawn(move || {
         loop {
-            let (renewed, next) = oidc.run(|now| oidc.client().renew_keys(now));
+            let (renewed, next) = oidc.run(|now| oidc.guard.renew_keys(now));
             if let Err(error) = renewed {
                 tracing::warn!(code = error.code(), %error, "keys could not be renewed");
             }

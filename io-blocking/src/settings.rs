@@ -5,16 +5,21 @@ use std::sync::Arc;
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::ConfigError;
 use oidc_core::jose::{RustCrypto, Verifier};
-use oidc_core::{Client, Config, Guard};
+use oidc_core::{Client, Config, Guard, Incoming};
 
 use crate::engine::{SessionStore, SystemEntropy, Transport};
 use crate::renewal::renew_in_background;
 use crate::transport::Ureq;
 use crate::{Oidc, store};
 
+/// Chooses a provider by its issuer.
+type Choice = Box<dyn Fn(&Incoming<'_>) -> Option<String> + Send + Sync>;
+
 /// What an [`Oidc`] is built from.
 pub struct Builder {
     config: ConfigBuilder,
+    others: Vec<ConfigBuilder>,
+    choice: Option<Choice>,
     extra_roots: Option<Vec<u8>>,
     transport: Option<Arc<dyn Transport>>,
     store: Option<Arc<dyn SessionStore>>,
@@ -28,6 +33,8 @@ impl Builder {
     pub fn new(config: ConfigBuilder) -> Self {
         Self {
             config,
+            others: Vec::new(),
+            choice: None,
             extra_roots: None,
             transport: None,
             store: None,
@@ -36,8 +43,10 @@ impl Builder {
         }
     }
 
-    /// From the variables of [`Config::from_vars`], and two more:
+    /// From the variables of [`Config::from_vars`], and these:
     /// - `OIDC_CA_FILE`: a PEM file of roots to trust beside the usual ones;
+    /// - `OIDC_CLIENT_KEY_FILE` and `OIDC_CLIENT_KEY_ID`: the client's private key for `private_key_jwt`, PEM, with the feature
+    ///   `client-key`, and its name at the provider;
     /// - `OIDC_SESSION_STORE`: `cookie` (no store, the default), `memory` (a [`MemoryStore`](crate::MemoryStore)), or, with the
     ///   feature `redis`, `redis://[user:password@]host[:port][/database]` (a `RedisStore`).
     ///
@@ -57,8 +66,28 @@ impl Builder {
             let wrong = |error| ConfigError::new("ca_file", format!("cannot be read: {file:?}: {error}"));
             builder.extra_roots = Some(std::fs::read(&file).map_err(wrong)?);
         }
+        if let Some(file) = variable("OIDC_CLIENT_KEY_FILE") {
+            builder.config = with_key(builder.config, &file, variable("OIDC_CLIENT_KEY_ID").as_deref())?;
+        }
         builder.store = store::named(variable("OIDC_SESSION_STORE").as_deref())?;
         Ok(builder)
+    }
+
+    /// One more provider: see [`Guard::several`]. The settings of the server itself are those of the first.
+    #[must_use]
+    pub fn also(mut self, config: ConfigBuilder) -> Self {
+        self.others.push(config);
+        self
+    }
+
+    /// Chooses the provider of a person who is to sign in, by its issuer: see [`Guard::choose_by`].
+    #[must_use]
+    pub fn choose_by(
+        mut self,
+        choice: impl Fn(&Incoming<'_>) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.choice = Some(Box::new(choice));
+        self
     }
 
     /// Roots to trust beside the usual ones, PEM. No effect on an HTTP client of one's own.
@@ -108,7 +137,8 @@ impl Builder {
     /// # Errors
     /// [`ConfigError`] naming the first setting that is missing or wrong.
     pub fn build(self) -> Result<Oidc, ConfigError> {
-        let config: Config = self.config.session_store(self.store.is_some()).build()?;
+        let has_store = self.store.is_some();
+        let config: Config = self.config.session_store(has_store).build()?;
         if config.has_random_cookie_secret() {
             tracing::warn!("OIDC_COOKIE_SECRET is not set: sessions end when this process does");
         }
@@ -116,9 +146,17 @@ impl Builder {
             Some(transport) => transport,
             None => Arc::new(Ureq::with_extra_roots(self.extra_roots.as_deref())?),
         };
-        let client = Client::with_backend(config, Arc::new(SystemEntropy), self.verifier);
-        let guard =
-            Guard::new(client).map_err(|error| ConfigError::new("cookie_secret", error.to_string()))?;
+        let entropy = Arc::new(SystemEntropy);
+        let client = |config| Client::with_backend(config, entropy.clone(), Arc::clone(&self.verifier));
+        let mut clients = vec![client(config)];
+        for other in self.others {
+            clients.push(client(other.session_store(has_store).build()?));
+        }
+        let guard = Guard::several(clients)?;
+        let guard = match self.choice {
+            Some(choice) => guard.choose_by(choice),
+            None => guard,
+        };
         let mut oidc = Oidc {
             guard,
             transport,
@@ -133,4 +171,16 @@ impl Builder {
         }
         Ok(oidc)
     }
+}
+
+#[cfg(feature = "client-key")]
+fn with_key(config: ConfigBuilder, file: &str, key_id: Option<&str>) -> Result<ConfigBuilder, ConfigError> {
+    let wrong = |error| ConfigError::new("client_key_file", format!("cannot be read: {file:?}: {error}"));
+    let key = crate::ClientKey::from_pem(&std::fs::read(file).map_err(wrong)?)?;
+    Ok(config.signer(Arc::new(key_id.into_iter().fold(key, crate::ClientKey::with_key_id))))
+}
+
+#[cfg(not(feature = "client-key"))]
+fn with_key(_: ConfigBuilder, _: &str, _: Option<&str>) -> Result<ConfigBuilder, ConfigError> {
+    Err(ConfigError::new("client_key_file", "needs the feature `client-key`"))
 }

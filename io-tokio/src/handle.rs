@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use oidc_core::error::{ConfigError, TokenError};
 use oidc_core::guard::Policy;
+use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::keys::KeyStatus;
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::service::ServiceToken;
@@ -17,7 +18,7 @@ use crate::engine::{Running, SessionStore, Transport, now};
 use crate::renewal::Renewal;
 use crate::settings::Builder;
 
-/// A relying party and resource server of one issuer. A clone is cheap and shares keys and connections.
+/// A relying party and resource server, of one issuer or several. A clone is cheap and shares keys and connections.
 #[derive(Clone)]
 pub struct Oidc {
     pub(crate) guard: Guard,
@@ -47,10 +48,16 @@ impl Oidc {
         Builder::new(Config::resource_server(issuer, audience)).build()
     }
 
-    /// The client that this handle runs.
+    /// The client that this handle runs: of several providers', the first.
     #[must_use]
     pub fn client(&self) -> &Client {
         self.guard.client()
+    }
+
+    /// The same handle for one of its providers, by its issuer: see [`Guard::only`].
+    #[must_use]
+    pub fn at(&self, issuer: &str) -> Option<Self> {
+        Some(Self { guard: self.guard.only(issuer)?, ..self.clone() })
     }
 
     /// See [`Guard::check`].
@@ -116,7 +123,7 @@ impl Oidc {
     /// # Errors
     /// [`Error`].
     pub async fn finish_login(&self, login: LoginState, callback: Callback) -> Result<Session, Error> {
-        self.run(|now| self.client().finish_login(login, callback, now)).await
+        self.run(|now| self.client_of(&login).finish_login(login, callback, now)).await
     }
 
     /// See [`Client::verify_id_token`].
@@ -124,7 +131,7 @@ impl Oidc {
     /// # Errors
     /// [`TokenError`].
     pub async fn verify_id_token(&self, token: &str) -> Result<Claims, TokenError> {
-        self.run(|now| self.client().verify_id_token(token, now)).await
+        self.run(|now| self.guard.judge_of_sign_in(token).verify_id_token(token, now)).await
     }
 
     /// See [`Client::verify_access_token`].
@@ -132,7 +139,7 @@ impl Oidc {
     /// # Errors
     /// [`TokenError`].
     pub async fn verify_access_token(&self, token: &str) -> Result<Claims, TokenError> {
-        self.run(|now| self.client().verify_access_token(token, now)).await
+        self.run(|now| self.guard.judge_of(token).verify_access_token(token, now)).await
     }
 
     /// See [`Client::verify_logout_token`].
@@ -140,7 +147,7 @@ impl Oidc {
     /// # Errors
     /// [`TokenError`].
     pub async fn verify_logout_token(&self, token: &str) -> Result<Claims, TokenError> {
-        self.run(|now| self.client().verify_logout_token(token, now)).await
+        self.run(|now| self.guard.judge_of_sign_in(token).verify_logout_token(token, now)).await
     }
 
     /// See [`Client::userinfo`].
@@ -148,7 +155,7 @@ impl Oidc {
     /// # Errors
     /// [`Error`].
     pub async fn userinfo(&self, session: &Session) -> Result<Userinfo, Error> {
-        self.run(|now| self.client().userinfo(session, now)).await
+        self.run(|now| self.guard.client_for(session).userinfo(session, now)).await
     }
 
     /// See [`Client::refresh`].
@@ -156,7 +163,7 @@ impl Oidc {
     /// # Errors
     /// [`Error`].
     pub async fn refresh(&self, session: Session) -> Result<Session, Error> {
-        self.run(|now| self.client().refresh(session, now)).await
+        self.run(|now| self.guard.client_for(&session).refresh(session, now)).await
     }
 
     /// See [`Client::client_credentials`].
@@ -167,6 +174,22 @@ impl Oidc {
         self.run(|now| self.client().client_credentials(scope, now)).await
     }
 
+    /// See [`Client::introspect`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn introspect(&self, token: &Secret) -> Result<Option<Introspection>, Error> {
+        self.run(|now| self.client().introspect(token, now)).await
+    }
+
+    /// See [`Client::revoke`].
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn revoke(&self, token: &Secret, hint: TokenHint) -> Result<(), Error> {
+        self.run(|now| self.client().revoke(token, hint, now)).await
+    }
+
     /// See [`Client::logout_url`].
     ///
     /// # Errors
@@ -175,17 +198,23 @@ impl Oidc {
         self.run(|now| self.client().logout_url(hint, state, now)).await.map(|url| url.map(String::from))
     }
 
-    /// Renews metadata and keys if that is due: see [`Client::renew_keys`]. At a server's start, whether the provider answers.
+    /// Renews metadata and keys if that is due: see [`Guard::renew_keys`]. At a server's start, whether the provider answers.
     ///
     /// # Errors
     /// [`TokenError::KeysUnavailable`] when there are no keys and none can be had.
     pub async fn renew_keys(&self) -> Result<(), TokenError> {
-        self.run(|now| self.client().renew_keys(now)).await.0
+        self.run(|now| self.guard.renew_keys(now)).await.0
     }
 
-    /// See [`Client::key_status`].
+    /// See [`Guard::key_status`].
     #[must_use]
     pub fn key_status(&self) -> KeyStatus {
-        self.client().key_status(now())
+        self.guard.key_status(now())
+    }
+
+    /// The client that a sign-in started with, or the first: which then refuses it.
+    fn client_of(&self, login: &LoginState) -> &Client {
+        let issuer = login.issuer();
+        self.guard.clients().find(|client| client.config().issuer() == issuer).unwrap_or(self.client())
     }
 }

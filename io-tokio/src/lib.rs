@@ -16,6 +16,8 @@
 pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "client-key")]
+mod client_key;
 mod engine;
 mod handle;
 mod renewal;
@@ -29,6 +31,8 @@ mod transport;
 #[cfg(feature = "sockets")]
 mod watch;
 
+#[cfg(feature = "client-key")]
+pub use client_key::ClientKey;
 pub use engine::{Running, SessionStore, Transport};
 pub use handle::Oidc;
 pub use oidc_core;

@@ -13,7 +13,7 @@ impl Renewal {
     pub(crate) fn start(oidc: Oidc) -> Self {
         Self(tokio::spawn(async move {
             loop {
-                let (renewed, next) = oidc.carry_out(oidc.client().renew_keys(now()), false).await;
+                let (renewed, next) = oidc.carry_out(oidc.guard.renew_keys(now()), false).await;
                 if let Err(error) = renewed {
                     tracing::warn!(code = error.code(), %error, "keys could not be renewed");
                 }

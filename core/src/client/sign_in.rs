@@ -208,6 +208,9 @@ impl Client {
     /// Its output is an [`Error`] when there is no refresh token, or the provider refuses it: the session is then to end, if
     /// [`Error::ends_session`] says so.
     pub fn refresh(&self, session: Session, now: UnixTime) -> Step<Result<Session, Error>> {
+        if let Err(error) = self.check_session(&session) {
+            return Step::Done(Err(error.into()));
+        }
         let deadline = now.saturating_add(PATIENCE);
         let this = self.clone();
         let prepared = self.metadata(deadline, now).and_then(now, {

@@ -117,6 +117,8 @@ pub enum UsageError {
     NoClient,
     /// The client has no credentials to obtain a token of its own with.
     PublicClient,
+    /// The session is of a provider that is not this client's.
+    OtherProvider,
     /// The client's own signer or secret source failed; the text is its own.
     Signing(String),
     /// The session holds no access token.
@@ -134,6 +136,7 @@ impl UsageError {
             Self::NoEndpoint(_) => "no_endpoint",
             Self::NoClient => "no_client",
             Self::PublicClient => "public_client",
+            Self::OtherProvider => "other_provider",
             Self::Signing(_) => "signing_failed",
             Self::NoAccessToken => "no_access_token",
             Self::NoRefreshToken => "no_refresh_token",
@@ -151,6 +154,9 @@ impl fmt::Display for UsageError {
                 f.write_str("configured as a resource server only: there is no client to sign in with")
             }
             Self::PublicClient => f.write_str("a public client has no credentials of its own"),
+            Self::OtherProvider => {
+                f.write_str("the session or sign-in is of another provider than this client's")
+            }
             Self::Signing(text) => write!(f, "the client's own signer or secret source failed: {text}"),
             Self::NoAccessToken => f.write_str("the session holds no access token"),
             Self::NoRefreshToken => {

@@ -140,6 +140,7 @@ fn of_callers() -> Vec<(Error, &'static str, u16)> {
         (UsageError::NoEndpoint("userinfo_endpoint").into(), "no userinfo_endpoint", 500),
         (UsageError::NoClient.into(), "resource server only", 500),
         (UsageError::PublicClient.into(), "no credentials", 500),
+        (UsageError::OtherProvider.into(), "another provider", 500),
         (UsageError::Signing("no slot".into()).into(), "no slot", 500),
         (UsageError::NoAccessToken.into(), "no access token", 500),
         (UsageError::NoRefreshToken.into(), "offline_access", 500),

@@ -8,9 +8,10 @@ use super::{Browser, Guard, Incoming};
 use crate::cache::KeyStatus;
 use crate::client::Client;
 use crate::entropy;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, TokenError};
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::step::Step;
 use crate::time::UnixTime;
 use crate::token::Unverified;
 
@@ -64,6 +65,50 @@ impl Guard {
         std::iter::once(&self.client).chain(self.others.iter())
     }
 
+    /// The same guard with this one provider, by its issuer: for operations that are to be its, such as a sign-in that the
+    /// application starts itself.
+    #[must_use]
+    pub fn only(&self, issuer: &str) -> Option<Self> {
+        let client = self.client_called(issuer)?.clone();
+        Some(Self { client, others: Arc::default(), ..self.clone() })
+    }
+
+    /// The client that a session came by, or the first: which then refuses it.
+    #[must_use]
+    pub fn client_for(&self, session: &Session) -> &Client {
+        self.client_of_session(session).unwrap_or(&self.client)
+    }
+
+    /// The client that is to judge a bearer token: the first, where none is the issuer's, says why it is refused.
+    #[must_use]
+    pub fn judge_of(&self, token: &str) -> &Client {
+        if self.others.is_empty() {
+            return &self.client;
+        }
+        let said = Unverified::peek(token).ok();
+        let ours = |client: &&Client| {
+            said.as_ref().is_some_and(|said| client.config().allows_access_token_issuer(said.issuer()))
+        };
+        self.clients().find(ours).unwrap_or(&self.client)
+    }
+
+    /// The same for an ID token or a logout token.
+    #[must_use]
+    pub fn judge_of_sign_in(&self, token: &str) -> &Client {
+        if self.others.is_empty() {
+            return &self.client;
+        }
+        let said = Unverified::peek(token).ok();
+        said.and_then(|said| self.client_of(said.issuer())).unwrap_or(&self.client)
+    }
+
+    /// See [`Client::renew_keys`]: of all providers, one after the other.
+    ///
+    /// Its output is the first failure, and when to call again.
+    pub fn renew_keys(&self, now: UnixTime) -> Step<(Result<(), TokenError>, UnixTime)> {
+        renew(self.clients().cloned().collect(), Ok(()), UnixTime::END, now)
+    }
+
     /// How good the keys at hand are: of several providers, those that are worst.
     #[must_use]
     pub fn key_status(&self, now: UnixTime) -> KeyStatus {
@@ -92,24 +137,6 @@ impl Guard {
         self.client_of(session.claims().iss())
     }
 
-    /// The client that is to judge a token: the first, where none is the issuer's, says why it is refused.
-    pub(super) fn judge_of(&self, token: &str) -> &Client {
-        if self.others.is_empty() {
-            return &self.client;
-        }
-        let said = Unverified::peek(token).ok();
-        let ours = |client: &&Client| {
-            said.as_ref().is_some_and(|said| client.config().allows_access_token_issuer(said.issuer()))
-        };
-        self.clients().find(ours).unwrap_or(&self.client)
-    }
-
-    /// The same for a logout token.
-    pub(super) fn judge_of_logout(&self, token: &str) -> &Client {
-        let said = Unverified::peek(token).ok();
-        said.and_then(|said| self.client_of(said.issuer())).unwrap_or(&self.client)
-    }
-
     /// The client whose callback is at this path.
     pub(super) fn client_at(&self, path: &str) -> Option<&Client> {
         let at = |client: &&Client| {
@@ -117,6 +144,18 @@ impl Guard {
         };
         self.clients().find(at)
     }
+}
+
+fn renew(
+    mut clients: Vec<Client>,
+    so_far: Result<(), TokenError>,
+    next: UnixTime,
+    now: UnixTime,
+) -> Step<(Result<(), TokenError>, UnixTime)> {
+    let Some(client) = clients.pop() else { return Step::Done((so_far, next)) };
+    client
+        .renew_keys(now)
+        .then(now, move |(renewed, again), now| renew(clients, so_far.and(renewed), next.min(again), now))
 }
 
 fn check_redirect_uris(clients: &[Client]) -> Result<(), ConfigError> {
