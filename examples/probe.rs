@@ -25,7 +25,7 @@ pub(crate) struct Plan {
 }
 
 /// Each option that is a setting, and the setting's name.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("--issuer", "issuer"),
     ("--client-id", "client_id"),
     ("--client-secret", "client_secret"),
@@ -35,10 +35,12 @@ const SETTINGS: [(&str, &str); 9] = [
     ("--alg", "algorithms"),
     ("--response-mode", "response_mode"),
     ("--ca-file", "ca_file"),
+    ("--client-key-file", "client_key_file"),
+    ("--client-key-id", "client_key_id"),
 ];
 
-const USAGE: &str = "usage: --issuer I --client-id C [--client-secret S] --redirect-uri U [--client-auth basic|post|none] \
-    [--scope S] [--alg RS256,RS384] [--response-mode query|form_post] [--ca-file F] [--logins N] [--userinfo] [--refresh]";
+const USAGE: &str = "usage: --issuer I --client-id C [--client-secret S] --redirect-uri U [--client-auth basic|post|secret_jwt|private_key_jwt|none] \
+    [--scope S] [--alg RS256,RS384] [--response-mode query|form_post] [--ca-file F] [--client-key-file F] [--client-key-id K] [--logins N] [--userinfo] [--refresh]";
 
 impl Plan {
     /// # Errors

@@ -13,21 +13,31 @@ export const SECRET = "0123456789+abcdef/%20:&=ghijklmnop~qrstuvwxyz";
 export const RESOURCE = "urn:example:api";
 
 const ALGORITHMS = ["RS256", "RS512"];
-const AUTH_METHODS = { basic: "client_secret_basic", post: "client_secret_post", none: "none" };
+const AUTH_METHODS = {
+  basic: "client_secret_basic",
+  post: "client_secret_post",
+  secret_jwt: "client_secret_jwt",
+  private_key_jwt: "private_key_jwt",
+  none: "none",
+};
 
 /// A client per way to authenticate and algorithm: `basic-rs256`, `none-rs512` …
 export const clientId = (auth, alg = "RS256") => `${auth}-${alg.toLowerCase()}`;
 
+/// `clientKeys`: public keys of the clients that prove themselves by one, as JWKs.
 /// `appUrls`: base URLs of the relying parties that may be sent back to. `tls`: key and certificate, to speak https.
 /// `backChannel`: where a sign-out is told. `settings`: more of the provider's own. `edit`: called with each of its answers.
-export async function startProvider({ appUrls, signedIn = false, tls, backChannel, settings, edit }) {
+export async function startProvider({ appUrls, signedIn = false, tls, backChannel, clientKeys, settings, edit }) {
   const server = tls ? createTlsServer(tls) : createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
 
   const keys = signingKeys();
-  const provider = new Provider(issuer, { ...configuration(appUrls, signedIn, keys, backChannel), ...settings });
+  const provider = new Provider(issuer, {
+    ...configuration(appUrls, signedIn, keys, backChannel, clientKeys),
+    ...settings,
+  });
   // Only for the eye of who reads a failed run.
   const errors = [];
   provider.on("server_error", (_ctx, error) => errors.push(error));
@@ -68,9 +78,9 @@ export async function startProvider({ appUrls, signedIn = false, tls, backChanne
   };
 }
 
-function configuration(appUrls, signedIn, keys, backChannel) {
+function configuration(appUrls, signedIn, keys, backChannel, clientKeys) {
   return {
-    clients: [...clients(appUrls, backChannel), machineClient()],
+    clients: [...clients(appUrls, backChannel, clientKeys), machineClient()],
     jwks: { keys: Object.values(keys).map((key) => key.jwk) },
     cookies: { keys: ["only for tests"], short: { signed: false }, long: { signed: false } },
     claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"] },
@@ -99,11 +109,13 @@ function configuration(appUrls, signedIn, keys, backChannel) {
   };
 }
 
-function clients(appUrls, backChannel) {
-  return Object.entries(AUTH_METHODS).flatMap(([auth, method]) =>
+function clients(appUrls, backChannel, clientKeys = []) {
+  const withKeys = ([auth]) => auth !== "private_key_jwt" || clientKeys.length > 0;
+  return Object.entries(AUTH_METHODS).filter(withKeys).flatMap(([auth, method]) =>
     ALGORITHMS.map((alg) => ({
       client_id: clientId(auth, alg),
-      ...(auth !== "none" && { client_secret: SECRET }),
+      ...(!["none", "private_key_jwt"].includes(auth) && { client_secret: SECRET }),
+      ...(auth === "private_key_jwt" && { jwks: { keys: clientKeys } }),
       token_endpoint_auth_method: method,
       id_token_signed_response_alg: alg,
       grant_types: ["authorization_code", "refresh_token"],

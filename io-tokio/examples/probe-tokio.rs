@@ -1,8 +1,8 @@
 //! Plays relying party and browser against a provider, and says in JSON how far it came.
 //!
 //! ```text
-//! probe-tokio --issuer I --client-id C [--client-secret S] --redirect-uri U [--client-auth basic|post|none]
-//!     [--scope S] [--alg RS256,RS384] [--response-mode query|form_post] [--ca-file F] [--logins N] [--userinfo] [--refresh]
+//! probe-tokio --issuer I --client-id C [--client-secret S] --redirect-uri U [--client-auth basic|post|secret_jwt|private_key_jwt|none]
+//!     [--scope S] [--alg RS256,RS384] [--response-mode query|form_post] [--ca-file F] [--client-key-file F] [--client-key-id K] [--logins N] [--userinfo] [--refresh]
 //! ```
 //! Nobody need listen at the redirect URI. Exit code 0: all sign-ins succeeded, 1: some failed, 2: not asked properly.
 //! `RUST_LOG=debug` shows what is fetched.
