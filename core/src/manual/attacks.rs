@@ -49,7 +49,11 @@
 //! | a victim's browser is sent to the callback with the attacker's code | `state` must be in a sealed cookie of this browser | `state_mismatch` |
 //! | a callback is played again | a sign-in is used up by its first callback, in this process, or everywhere if there is a store | `state_mismatch` |
 //! | a stolen code is redeemed elsewhere, or put into another sign-in | PKCE with S256, and `nonce`; both are fresh for each sign-in | `provider_error`, `claim_invalid` |
-//! | the answer of one provider is taken for another's (mix-up) | `iss` of RFC 9207, demanded where the provider announces it | `issuer_mismatch`, `issuer_param_missing` |
+//! | the answer of one provider is taken for another's (mix-up) | each provider has a redirect URI of its own, and an answer counts only at that of the provider which was asked; besides, `iss` of RFC 9207, demanded beside a code where the provider announces it | `state_mismatch`, `issuer_mismatch`, `issuer_param_missing` |
+//! | another tenant of the provider's signs people in | tenants are named one by one, and the claim must fit the issuer | `claim_invalid` |
+//! | an assertion of the client's is used at another provider | it is addressed to the issuer, good for a minute and once | – |
+//! | a session's access token is sent to another provider's userinfo | a client takes sessions of its own issuer only | `other_provider` |
+//! | with `code id_token`, a code of somebody else's is put beside an ID token | `c_hash` is demanded, before the code is redeemed | `claim_missing`, `claim_invalid` |
 //! | a parameter stands twice | refused, also as `code[]`, and across query and form | `duplicate_parameter` |
 //! | an error and a code at once | the error wins | `provider_error` |
 //! | the return address leads to another site | paths of visible ASCII without `\`, beginning with one `/`; anything else becomes `/` | – |

@@ -1,8 +1,20 @@
 //! What is left out on purpose, and why. What is only not there yet is listed in README.
 //!
 //! - **A switch that turns issuer, audience or signature checks off.** Whoever needs one for a test has the dev provider.
-//! - **Implicit and hybrid flows, and tokens in fragments.** The code flow with PKCE does all that they did, without tokens in
-//!   addresses.
+//! - **The implicit flow, and tokens in fragments.** The code flow with PKCE does all that they did, without tokens in
+//!   addresses. Of the hybrid flows there is `code id_token`, by form post alone
+//!   ([`ResponseType`](crate::config::ResponseType)).
+//! - **DPoP ([RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)).** A token that is bound to a key (`cnf`) is refused, since
+//!   nothing here asks for the proof; a service behind something that does may [say so](crate::config::Danger).
+//! - **The device flow ([RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)), and CIBA.** They are for what is no web server.
+//! - **Dynamic registration, WebFinger, federation.** A server knows its provider and its client when it starts.
+//! - **Request objects (JAR, `request_uri` of one's own) and JARM.** A pushed request
+//!   ([`pushed_authorization_requests`](crate::config::ConfigBuilder::pushed_authorization_requests)) keeps parameters from the
+//!   browser without a signature.
+//! - **Session management by frames (`check_session_iframe`).** Browsers block the cookies that it needs; the back channel
+//!   tells a server itself.
+//! - **Fetching distributed claims.** An answer that names other places to ask is taken, and they are not asked.
+//! - **Any tenant of a provider of many.** [`IssuerPolicy`](crate::profile::IssuerPolicy) wants those that are meant by name.
 //! - **Symmetric signatures (HS256 and so on).** Key and algorithm could be confused, and every client could sign as the
 //!   provider.
 //! - **Unsigned tokens, also over TLS from the token endpoint.** One verifier for every ID token leaves no path around it.
