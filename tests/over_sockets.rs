@@ -12,6 +12,8 @@ use oidc_dev_provider::{AccessTokenRequest, Delivery, DevClient, DevProvider, En
 use serde_json::json;
 use url::Url;
 
+use super::oidc_core::config::ConfigBuilder;
+use super::oidc_core::{Config, Secret};
 use super::{Policy, start};
 
 pub(crate) struct World {
@@ -126,6 +128,48 @@ impl World {
     fn fault(&self, fault: Fault) {
         self.provider.with(|provider| provider.set_fault(Some(fault)));
     }
+}
+
+/// The settings of a second provider, if there is one: its callback is at a path of its own.
+pub(crate) fn second_provider(
+    variable: &dyn Fn(&str, &str) -> Option<String>,
+    origin: &str,
+) -> Option<ConfigBuilder> {
+    let issuer = variable(origin, "SECOND_ISSUER")?;
+    let config = Config::builder(&issuer, "demo-client", &format!("{origin}/callback/second"));
+    Some(config.client_secret(Secret::new("demo-secret")))
+}
+
+#[test]
+fn two_providers_sign_people_in_and_each_judges_its_own_tokens() {
+    let second = DevProvider::serve("127.0.0.1:0").unwrap();
+    second.with(|provider| provider.auto_login(Some("grace")));
+    // The same key under the same name: nothing but the issuer tells their tokens apart.
+    let mut world = World::with(&[("SECOND_ISSUER", &second.issuer())]);
+    let theirs = second.with(|provider| provider.access_token(AccessTokenRequest::default(), now()));
+    let ours = world.access_token();
+    for (token, issuer) in [(&ours, world.provider.issuer()), (&theirs, second.issuer())] {
+        let answer = world.whoami(token);
+        assert!(answer.status == 200 && answer.body.contains(&issuer), "{}", answer.body);
+    }
+    let start = world.get(&format!("/login?iss={}&return_to=/profile", second.issuer()));
+    assert!(start.header("location").starts_with(&second.issuer()), "{}", start.header("location"));
+    let callback = world.send("GET", start.header("location"), &[], "").header("location").to_owned();
+    // Delivered where the first one's answers come, it is nobody's.
+    let elsewhere = callback.replace("/callback/second", "/callback");
+    assert_eq!(world.send("GET", &elsewhere, &[], "").code(), "state_mismatch");
+    let start = world.get(&format!("/login?iss={}&return_to=/profile", second.issuer()));
+    let callback = world.send("GET", start.header("location"), &[], "").header("location").to_owned();
+    assert_eq!(world.send("GET", &callback, &[], "").header("location"), "/profile");
+    assert_eq!(world.get("/profile").body, "grace");
+    let session = world.get("/api/whoami").body;
+    assert!(session.contains(&second.issuer()), "{session}");
+    let out = format!("{}/logout", world.origin);
+    let origin = world.origin.clone();
+    let left = world.send("POST", &out, &[("origin", &origin)], "");
+    assert!(left.header("location").starts_with(&second.issuer()), "{}", left.header("location"));
+    assert_eq!(world.sign_in().header("location"), "/profile", "the first one is the one without a name");
+    assert_eq!(world.get("/profile").body, "ada");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use oidc_blocking::oidc_core;
 use oidc_blocking::oidc_core::guard::Policy;
 use oidc_blocking::{Builder, Oidc};
 use rouille::{Request, Response, Server};
@@ -19,7 +20,9 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
     let handle = Arc::clone(&oidc);
     let server = Server::new("127.0.0.1:0", move |request| serve(handle.wait(), request)).unwrap();
     let origin = format!("http://{}", server.server_addr());
-    let built = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
+    let builder = Builder::from_vars(|name| variable(&origin, name)).unwrap();
+    let others = over_sockets::second_provider(variable, &origin);
+    let built = others.into_iter().fold(builder, Builder::also).build().unwrap();
     #[cfg(feature = "ws")]
     websockets::serve(&origin, built.clone());
     assert!(oidc.set(built).is_ok());

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use actix_web::{App, HttpServer, web};
 use oidc_tokio::Builder;
 use oidc_tokio::actix::Identity;
+use oidc_tokio::oidc_core;
 use oidc_tokio::oidc_core::guard::Policy;
 
 #[path = "../../tests/over_sockets.rs"]
@@ -21,7 +22,9 @@ mod policies;
 fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
+    let builder = Builder::from_vars(|name| variable(&origin, name)).unwrap();
+    let others = over_sockets::second_provider(variable, &origin);
+    let oidc = others.into_iter().fold(builder, Builder::also).build().unwrap();
     std::thread::spawn(move || {
         let server = HttpServer::new(move || {
             let transfers = web::scope("/transfer").route("", web::get().to(sub));

@@ -7,6 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use oidc_tokio::Builder;
 use oidc_tokio::axum::Identity;
+use oidc_tokio::oidc_core;
 #[cfg(feature = "ws")]
 use oidc_tokio::oidc_core::Secret;
 use oidc_tokio::oidc_core::guard::Policy;
@@ -29,7 +30,9 @@ fn start(variable: &dyn Fn(&str, &str) -> Option<String>) -> String {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let oidc = Builder::from_vars(|name| variable(&origin, name)).and_then(Builder::build).unwrap();
+    let builder = Builder::from_vars(|name| variable(&origin, name)).unwrap();
+    let others = over_sockets::second_provider(variable, &origin);
+    let oidc = others.into_iter().fold(builder, Builder::also).build().unwrap();
     // In a router of its own, so that the target which the layer sees is cut.
     let transfers = Router::new().route("/", get(async |me: Identity| me.sub().to_owned()));
     #[cfg(feature = "ws")]
