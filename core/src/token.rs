@@ -7,7 +7,6 @@ mod unverified;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
 use crate::danger::Danger;
@@ -481,11 +480,7 @@ fn check_at_hash(
 
 /// The left half of the hash that goes with the signature algorithm, base64url.
 fn left_half(algorithm: Algorithm, value: &[u8]) -> String {
-    let hash = match algorithm {
-        Algorithm::Rs256 => Sha256::digest(value).to_vec(),
-        Algorithm::Rs384 => Sha384::digest(value).to_vec(),
-        Algorithm::Rs512 => Sha512::digest(value).to_vec(),
-    };
+    let hash = algorithm.hash(value);
     base64url::encode(hash.get(..hash.len() / 2).unwrap_or_default())
 }
 

@@ -7,7 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use oidc_core::config::Danger;
 use oidc_core::error::TokenError;
 use oidc_core::jose::{
-    Algorithm, KeySet, PreparedKey, RsaComponents, RustCrypto, SkipReason, SkippedKey, Verifier,
+    Algorithm, KeySet, PreparedKey, PublicKey, RustCrypto, SkipReason, SkippedKey, Verifier,
 };
 use oidc_core::token::verify_signature;
 use serde_json::json;
@@ -134,7 +134,7 @@ struct Substituted {
 }
 
 impl Verifier for Substituting<'_> {
-    fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, key: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         let (key, message) = (self.backend.prepare(key)?, Arc::clone(&self.message));
         Some(Box::new(Substituted { key, message }))
     }

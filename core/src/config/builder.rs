@@ -10,7 +10,7 @@ use super::{
 use crate::cache::Lifetimes;
 use crate::error::ConfigError;
 use crate::guard::OWN_PATHS;
-use crate::jose::{Algorithm, KeySet, PreparedKey, RsaComponents, Verifier, base64url};
+use crate::jose::{Algorithm, KeySet, PreparedKey, PublicKey, Verifier, base64url};
 use crate::secret::Secret;
 use crate::token::{AccessToken, TokenRules};
 
@@ -315,7 +315,7 @@ impl ConfigBuilder {
         if let Some(kinds) = vars.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")? {
             builder.bearer = kinds;
         }
-        if let Some(algorithms) = vars.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
+        if let Some(algorithms) = vars.parsed("algorithms", Algorithm::list)? {
             builder.algorithms = algorithms;
         }
         if let Some(on) = vars.parsed("query_token", switch)? {
@@ -476,7 +476,7 @@ fn checked_keys(jwks: Secret, danger: &Danger) -> Result<Secret, ConfigError> {
 struct AnyKey;
 
 impl Verifier for AnyKey {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         Some(Box::new(Self))
     }
 }
@@ -540,10 +540,10 @@ impl Vars<'_> {
         self.optional(setting)?.ok_or_else(|| ConfigError::new(setting, "is required and not set"))
     }
 
-    fn parsed<T>(
+    fn parsed<T, P: std::fmt::Display>(
         &self,
         setting: &'static str,
-        parse: fn(&str) -> Result<T, &'static str>,
+        parse: fn(&str) -> Result<T, P>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.optional(setting)? else { return Ok(None) };
         parse(&text).map(Some).map_err(|problem| ConfigError::new(setting, format!("{problem}: {text:?}")))
