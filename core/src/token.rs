@@ -499,3 +499,23 @@ pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) ->
     keys.verify(&compact)?;
     Ok(compact.payload)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first is the example of OpenID Connect Core, appendix A.3; the others are of the same access token.
+    #[test]
+    fn at_hash_is_by_the_hash_of_the_algorithm() {
+        for algorithm in Algorithm::ALL {
+            let expected = match algorithm.name() {
+                "RS256" | "PS256" | "ES256" => "77QmUPtjPfzWtF2AnpK9RQ",
+                "RS384" | "PS384" | "ES384" => "jtAeDp945y1dDqU3nkIVGNZP1HjH_MFs",
+                "RS512" | "PS512" | "EdDSA" => "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM",
+                name => panic!("{name}"),
+            };
+            let half = left_half(*algorithm, b"jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y");
+            assert_eq!(half, expected, "{algorithm}");
+        }
+    }
+}

@@ -466,6 +466,26 @@ mod tests {
         assert!(!keys().has(&thumbprint));
     }
 
+    /// The key of RFC 9449, section 6.1.
+    #[cfg(feature = "ecdsa")]
+    #[test]
+    fn a_key_of_a_curve_is_known_by_its_thumbprint() {
+        let [x, y] =
+            ["l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"]
+                .map(|number| base64url::decode(number).unwrap().try_into().unwrap());
+        let thumbprint = Thumbprint::of(&PublicKey::P256 { x: &x, y: &y });
+        assert_eq!(base64url::encode(&thumbprint.0), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
+
+    /// The key of RFC 8037, appendix A.3.
+    #[cfg(feature = "eddsa")]
+    #[test]
+    fn a_key_of_ed25519_is_known_by_its_thumbprint() {
+        let x = base64url::decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap().try_into().unwrap();
+        let thumbprint = Thumbprint::of(&PublicKey::Ed25519(&x));
+        assert_eq!(base64url::encode(&thumbprint.0), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
     #[test]
     fn a_known_header_is_of_no_use_where_its_algorithm_is_not_allowed() {
         let keys = keys();
