@@ -7,10 +7,10 @@ mod forger;
 mod kit;
 
 use ed25519_dalek::Signer;
-use forger::{DEV, base64url, input, pss_encoded};
+use forger::{DEV, EXPONENT_3, Forger, base64url, input, pss_encoded};
 use kit::{NOW, access_claims, access_rules, at, merged, without};
-use oidc_core::config::Config;
-use oidc_core::jose::{Algorithm, KeySet, RustCrypto, SkipReason, Verifier};
+use oidc_core::config::{Config, Danger};
+use oidc_core::jose::{Algorithm, KeySet, PublicKey, RsaComponents, RustCrypto, SkipReason, Verifier};
 use oidc_core::token::verify_signature;
 use serde_json::{Value, json};
 
@@ -257,7 +257,55 @@ fn a_key_of_any_type_for_another_purpose_judges_nothing() {
     }
 }
 
+/// A key set asks for nothing of the kind; a program may.
+#[test]
+fn a_prepared_key_knows_the_algorithms_of_its_type_alone() {
+    let (n, e) = (DEV[0].n(), DEV[0].e());
+    let (small_n, small_e) = (EXPONENT_3.n(), EXPONENT_3.e());
+    let point = p256(5).verifying_key().to_sec1_point(false);
+    let (x, y) = point.as_bytes()[1..].split_at(32);
+    let ed25519 = ed25519().verifying_key();
+    for backend in backends() {
+        for (by, key) in [
+            (By::Rsa, PublicKey::Rsa(RsaComponents { n: &n, e: &e })),
+            (By::Rsa, PublicKey::Rsa(RsaComponents { n: &small_n, e: &small_e })),
+            (By::P256, PublicKey::P256 { x: x.try_into().unwrap(), y: y.try_into().unwrap() }),
+            (By::Ed25519, PublicKey::Ed25519(ed25519.as_bytes())),
+        ] {
+            let prepared = backend.prepare(&key).unwrap();
+            for (_, algorithm) in PAIRS.into_iter().filter(|(other, _)| *other != by) {
+                let own = PAIRS.into_iter().find(|(own, _)| *own == by).unwrap().1;
+                let signature = by.sign(own, b"message");
+                assert!(
+                    !prepared.verify(algorithm, b"message", &signature),
+                    "{backend:?}, {key:?}, {algorithm}"
+                );
+            }
+        }
+    }
+}
+
 // What is no signature
+
+#[test]
+fn a_signature_of_rsassa_pss_has_one_salt_and_one_hash() {
+    let small = Danger::new().small_exponents();
+    for forger in [&DEV[0], &EXPONENT_3] as [&Forger; 2] {
+        let token = |name: &str| {
+            let input = input(&json!({ "alg": name }), &json!({}));
+            let signature = forger.raw(&pss_encoded(forger.size(), input.as_bytes()));
+            format!("{input}.{}", base64url(&signature))
+        };
+        for backend in backends() {
+            let set = json!({ "keys": [forger.jwk(json!({}))] }).to_string();
+            let keys = KeySet::parse_with(set.as_bytes(), &*backend, &small).unwrap();
+            assert_eq!(verdict(&token("PS256"), &keys), "ok", "{backend:?}");
+            for other in ["PS384", "PS512", "RS256"] {
+                assert_eq!(verdict(&token(other), &keys), "bad_signature", "{backend:?}, {other}");
+            }
+        }
+    }
+}
 
 #[test]
 fn a_signature_of_another_length_or_form_is_refused() {
