@@ -18,6 +18,10 @@ use oidc_dev_provider::{DevClient, DevProvider, Running};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+/// What the demo's own provider can sign by.
+const ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
 /// The settings, and the provider if it is the demo's own: it runs as long as this lives.
 pub(crate) struct Demo {
     /// Host and port, as a browser on this machine reaches them.
@@ -69,8 +73,7 @@ impl Demo {
             ..DevClient::default()
         });
         let algorithms = self.variable("OIDC_ALGORITHMS").unwrap_or_default();
-        let known = |name: &&str| ["RS256", "RS384", "RS512"].contains(name);
-        if let Some(algorithm) = algorithms.split(',').map(str::trim).find(known) {
+        if let Some(algorithm) = algorithms.split(',').map(str::trim).find(|name| ALGORITHMS.contains(name)) {
             provider.sign_with(algorithm);
         }
     }

@@ -8,7 +8,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method};
 use oidc_benches::{BACKENDS, Fixtures, NOW};
 use oidc_core::config::Remember;
-use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, RsaComponents, RustCrypto};
+use oidc_core::jose::{Algorithm, KeySet, MAX_TOKEN, PublicKey, RsaComponents, RustCrypto};
 use oidc_core::token::TokenRules;
 use oidc_core::{Guard, Incoming, Step, Verdict};
 use serde_json::json;
@@ -39,7 +39,7 @@ fn key_sizes(criterion: &mut Criterion) {
         let valid = vectors.tests.iter().find(|test| test.result == TestResult::Valid).expect("one is valid");
         let n = &vectors.key.n[vectors.key.n.iter().take_while(|byte| **byte == 0).count()..];
         for (name, backend) in &BACKENDS[..2] {
-            let key = backend.prepare(&RsaComponents { n, e: &[1, 0, 1] }).expect("a key");
+            let key = backend.prepare(&PublicKey::Rsa(RsaComponents { n, e: &[1, 0, 1] })).expect("a key");
             let verify = || key.verify(Algorithm::Rs256, black_box(&valid.msg), black_box(&valid.sig));
             assert!(verify());
             group.bench_function(format!("{bits} bits, {name}"), |bencher| bencher.iter(verify));

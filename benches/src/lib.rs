@@ -13,7 +13,7 @@ use std::sync::Arc;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use oidc_core::config::{ConfigBuilder, Remember};
 use oidc_core::entropy::EntropyFailed;
-use oidc_core::jose::{Algorithm, AwsLc, KeySet, PreparedKey, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{Algorithm, AwsLc, KeySet, PreparedKey, PublicKey, RustCrypto, Verifier};
 use oidc_core::time::UnixTime;
 use oidc_core::token::{AccessToken, TokenRules};
 use oidc_core::{Client, Config, EntropySource};
@@ -167,7 +167,7 @@ impl EntropySource for NoEntropy {
 struct Gullible;
 
 impl Verifier for Gullible {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         Some(Box::new(Self))
     }
 }

@@ -185,7 +185,7 @@ impl Options {
     fn algorithms(&self) -> Result<Vec<Algorithm>, String> {
         let text = self.value("--alg").unwrap_or("RS256");
         let algorithms: Option<_> = text.split(',').map(Algorithm::from_name).collect();
-        algorithms.ok_or(format!("--alg: not a list of RS256, RS384, RS512: {text:?}"))
+        algorithms.ok_or(format!("--alg: not a list of algorithms that are compiled in: {text:?}"))
     }
 
     fn rules(&self, algorithms: &[Algorithm]) -> Result<TokenRules, String> {

@@ -7,7 +7,6 @@ mod unverified;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq;
 
 use crate::danger::Danger;
@@ -562,11 +561,7 @@ impl Beside<'_> {
 
 /// The left half of the hash that goes with the signature algorithm, base64url.
 fn left_half(algorithm: Algorithm, value: &[u8]) -> String {
-    let hash = match algorithm {
-        Algorithm::Rs256 => Sha256::digest(value).to_vec(),
-        Algorithm::Rs384 => Sha384::digest(value).to_vec(),
-        Algorithm::Rs512 => Sha512::digest(value).to_vec(),
-    };
+    let hash = algorithm.hash(value);
     base64url::encode(hash.get(..hash.len() / 2).unwrap_or_default())
 }
 
@@ -584,4 +579,24 @@ pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) ->
     let compact = Compact::parse(token, algorithms, Some(keys))?;
     keys.verify(&compact)?;
     Ok(compact.payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first is the example of OpenID Connect Core, appendix A.3; the others are of the same access token.
+    #[test]
+    fn at_hash_is_by_the_hash_of_the_algorithm() {
+        for algorithm in Algorithm::ALL {
+            let expected = match algorithm.name() {
+                "RS256" | "PS256" | "ES256" => "77QmUPtjPfzWtF2AnpK9RQ",
+                "RS384" | "PS384" | "ES384" => "jtAeDp945y1dDqU3nkIVGNZP1HjH_MFs",
+                "RS512" | "PS512" | "EdDSA" => "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM",
+                name => panic!("{name}"),
+            };
+            let half = left_half(*algorithm, b"jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y");
+            assert_eq!(half, expected, "{algorithm}");
+        }
+    }
 }

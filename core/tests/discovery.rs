@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use oidc_core::config::ConfigBuilder;
 use oidc_core::entropy::EntropyFailed;
 use oidc_core::error::TokenError;
-use oidc_core::jose::{PreparedKey, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{PreparedKey, PublicKey, RustCrypto, Verifier};
 use oidc_core::keys::Freshness;
 use oidc_core::step::FetchError;
 use oidc_core::time::UnixTime;
@@ -910,7 +910,7 @@ struct Watched {
 struct WatchedKey(Watched, Box<dyn PreparedKey>);
 
 impl Verifier for Watched {
-    fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, key: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         assert!(!self.panics.load(Ordering::Relaxed), "as it was told");
         Some(Box::new(WatchedKey(self.clone(), RustCrypto.prepare(key)?)))
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::{Method, Request};
-use oidc_core::jose::{Algorithm, PreparedKey, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{Algorithm, PreparedKey, PublicKey, RustCrypto, Verifier};
 use oidc_core::step::FetchResult;
 use oidc_core::{Client, Config, Guard, Incoming, Step, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, DevProvider, DevUser};
@@ -515,7 +515,7 @@ struct Counting(Arc<AtomicUsize>);
 struct CountedKey(Box<dyn PreparedKey>, Counting);
 
 impl Verifier for Counting {
-    fn prepare(&self, components: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, components: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         Some(Box::new(CountedKey(RustCrypto.prepare(components)?, self.clone())))
     }
 }

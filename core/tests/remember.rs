@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oidc_core::config::Remember;
 use oidc_core::error::TokenError;
-use oidc_core::jose::{Algorithm, PreparedKey, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{Algorithm, PreparedKey, PublicKey, RustCrypto, Verifier};
 use oidc_core::{Claims, Client};
 use support::{Seeded, World, config};
 
@@ -20,7 +20,7 @@ struct Counting(Arc<AtomicUsize>);
 struct CountingKey(Box<dyn PreparedKey>, Counting);
 
 impl Verifier for Counting {
-    fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, key: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         RustCrypto.prepare(key).map(|key| Box::new(CountingKey(key, self.clone())) as Box<dyn PreparedKey>)
     }
 }

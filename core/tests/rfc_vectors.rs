@@ -1,4 +1,4 @@
-//! The examples of the standards: what is signed by RSASSA-PKCS1-v1_5 verifies, all else is refused by its name.
+//! The examples of the standards: what is signed by an algorithm that is allowed verifies, all else is refused by its name.
 #![cfg(feature = "rsa")]
 
 use oidc_core::error::{Malformation, Segment, TokenError};
@@ -62,6 +62,53 @@ fn the_rs256_example_of_rfc_7520_verifies() {
     }
 }
 
+/// RFC 7515 appendix A.3.
+#[cfg(feature = "ecdsa")]
+#[test]
+fn the_es256_example_of_rfc_7515_verifies() {
+    let token = format!("eyJhbGciOiJFUzI1NiJ9.{JOE}.{JOE_BY_ECDSA}");
+    let key = json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+    });
+    for backend in backends() {
+        let keys = key_set(&[rfc_7515_key(), key.clone()], &*backend);
+        let payload = verify_signature(&token, &[Algorithm::Es256], &keys).unwrap();
+        assert!(payload.starts_with(b"{\"iss\":\"joe\""));
+        assert_eq!(verify_signature(&token, &ALL, &keys).unwrap_err().code(), "algorithm_not_allowed");
+    }
+}
+
+/// RFC 8037 appendix A.4.
+#[cfg(feature = "eddsa")]
+#[test]
+fn the_eddsa_example_of_rfc_8037_verifies() {
+    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.\
+        hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    for backend in backends() {
+        let keys = key_set(std::slice::from_ref(&key), &*backend);
+        let payload = verify_signature(token, &[Algorithm::EdDsa], &keys).unwrap();
+        assert_eq!(payload, b"Example of Ed25519 signing");
+        assert_eq!(verify_signature(token, &ALL, &keys).unwrap_err().code(), "algorithm_not_allowed");
+    }
+}
+
+/// RFC 7520 section 4.2.
+#[cfg(feature = "rsa-pss")]
+#[test]
+fn the_ps384_example_of_rfc_7520_verifies() {
+    let token = format!("{BILBO_PS384}.{DOOR}.{DOOR_BY_PSS}");
+    for backend in backends() {
+        let keys = key_set(&[rfc_7520_key()], &*backend);
+        assert!(verify_signature(&token, &[Algorithm::Ps384], &keys).is_ok(), "{backend:?}");
+        assert_eq!(verify_signature(&token, &ALL, &keys).unwrap_err().code(), "algorithm_not_allowed");
+    }
+}
+
 #[test]
 fn a_signature_of_one_example_is_none_of_the_other() {
     for token in [
@@ -76,7 +123,7 @@ fn a_signature_of_one_example_is_none_of_the_other() {
 
 /// RFC 7519 section 3.1 has the first of them too.
 #[test]
-fn the_examples_of_other_algorithms_are_refused() {
+fn the_examples_of_algorithms_that_are_not_allowed_are_refused() {
     for (token, algorithm) in [
         (format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{JOE}.{JOE_BY_HMAC}"), "HS256"),
         (format!("eyJhbGciOiJFUzI1NiJ9.{JOE}.{JOE_BY_ECDSA}"), "ES256"),

@@ -12,7 +12,7 @@ use http::{Method, Response, StatusCode};
 use oidc_core::config::ConfigBuilder;
 use oidc_core::entropy::EntropyFailed;
 use oidc_core::guard::Headers;
-use oidc_core::jose::{Algorithm, PreparedKey, RsaComponents, Verifier};
+use oidc_core::jose::{Algorithm, PreparedKey, PublicKey, Verifier};
 use oidc_core::step::{FetchError, FetchResult, Purpose};
 use oidc_core::time::UnixTime;
 use oidc_core::{Client, Config, EntropySource, Guard, Incoming, Secret, Step};
@@ -222,7 +222,7 @@ pub(crate) fn answerable(error: &oidc_core::Error) {
 pub(crate) struct Gullible;
 
 impl Verifier for Gullible {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         Some(Box::new(Gullible))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use oidc_core::config::Danger;
 use oidc_core::error::TokenError;
 use oidc_core::jose::{
-    Algorithm, KeySet, KeySetError, MAX_KEYS, PreparedKey, RsaComponents, SkipReason, Verifier,
+    Algorithm, KeySet, KeySetError, MAX_KEYS, PreparedKey, PublicKey, SkipReason, Verifier,
 };
 use oidc_core::token::verify_signature;
 use serde_json::Value;
@@ -81,14 +81,15 @@ fn refused(input: &[u8], error: &KeySetError) {
 struct Noting(Mutex<Vec<(usize, u64)>>);
 
 impl Verifier for Noting {
-    fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
-        let leading = key.n.first().expect("a modulus is no empty text").leading_zeros() as usize;
+    fn prepare(&self, key: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
+        let PublicKey::Rsa(components) = key else { unreachable!("no other type is compiled in") };
+        let leading = components.n.first().expect("a modulus is no empty text").leading_zeros() as usize;
         assert!(leading < 8, "a modulus starts with a zero");
-        assert!(key.n.last().is_some_and(|last| last % 2 == 1), "a modulus is even");
-        assert!(key.e.last().is_some_and(|last| last % 2 == 1), "an exponent is even");
-        assert!(key.e.len() <= 8 && key.e[0] != 0);
-        let e = key.e.iter().fold(0, |e, byte| (e << 8) | u64::from(*byte));
-        self.0.lock().expect("nobody panicked").push((key.n.len() * 8 - leading, e));
+        assert!(components.n.last().is_some_and(|last| last % 2 == 1), "a modulus is even");
+        assert!(components.e.last().is_some_and(|last| last % 2 == 1), "an exponent is even");
+        assert!(components.e.len() <= 8 && components.e[0] != 0);
+        let e = components.e.iter().fold(0, |e, byte| (e << 8) | u64::from(*byte));
+        self.0.lock().expect("nobody panicked").push((components.n.len() * 8 - leading, e));
         Gullible.prepare(key)
     }
 }
@@ -98,7 +99,7 @@ impl Verifier for Noting {
 struct Picky;
 
 impl Verifier for Picky {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         None
     }
 }

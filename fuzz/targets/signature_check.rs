@@ -6,7 +6,7 @@
 //! padding, and anything else the signature itself. The keys are known, so anything can be given a signature that opens
 //! to it.
 
-use oidc_core::jose::{Algorithm, AwsLc, PreparedKey, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{Algorithm, AwsLc, PreparedKey, PublicKey, RsaComponents, RustCrypto, Verifier};
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -58,7 +58,7 @@ fn edited(mut bytes: Vec<u8>, edits: &[u8]) -> Vec<u8> {
 
 fn ours(forger: &Forger, backend: &dyn Verifier) -> Box<dyn PreparedKey> {
     let (n, e) = (forger.n(), forger.e());
-    backend.prepare(&RsaComponents { n: &n, e: &e }).expect("the key is one")
+    backend.prepare(&PublicKey::Rsa(RsaComponents { n: &n, e: &e })).expect("the key is one")
 }
 
 fn by_rsa_itself(forger: &Forger, algorithm: Algorithm, signature: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use oidc_core::config::Remember;
 use oidc_core::entropy::EntropyFailed;
-use oidc_core::jose::{Algorithm, AwsLc, KeySet, MAX_TOKEN, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{Algorithm, AwsLc, KeySet, MAX_TOKEN, PublicKey, RsaComponents, RustCrypto, Verifier};
 use oidc_core::time::UnixTime;
 use oidc_core::token::{AccessToken, TokenRules};
 use oidc_core::{Client, Config, EntropySource, Step};
@@ -113,7 +113,7 @@ fn rsa_alone(task: &Task, backend: &dyn Verifier) -> Verify {
     let (input, signature) = (input.to_owned(), bytes(signature));
     let keys = set["keys"].as_array().into_iter().flatten().map(|jwk| {
         let [n, e] = ["n", "e"].map(|name| bytes(jwk[name].as_str().unwrap_or_default()));
-        backend.prepare(&RsaComponents { n: &n, e: &e }).expect("a key")
+        backend.prepare(&PublicKey::Rsa(RsaComponents { n: &n, e: &e })).expect("a key")
     });
     let key = keys
         .into_iter()

@@ -384,7 +384,7 @@ impl ConfigBuilder {
         builder.scopes = from.optional("scopes")?;
         builder.response_mode = from.parsed("response_mode", vars::response_mode)?;
         builder.bearer = from.list("bearer", AccessToken::from_name, "at+jwt, jwt, id_token")?;
-        if let Some(algorithms) = from.list("algorithms", Algorithm::from_name, "RS256, RS384, RS512")? {
+        if let Some(algorithms) = from.parsed("algorithms", Algorithm::list)? {
             builder.algorithms = algorithms;
         }
         if let Some(on) = from.parsed("query_token", vars::switch)? {

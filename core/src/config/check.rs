@@ -10,7 +10,7 @@ use crate::cache::Lifetimes;
 use crate::error::ConfigError;
 use crate::exchange::RESERVED as RESERVED_FOR_TOKEN;
 use crate::guard::OWN_PATHS;
-use crate::jose::{Algorithm, KeySet, PreparedKey, RsaComponents, Verifier, base64url};
+use crate::jose::{Algorithm, KeySet, PreparedKey, PublicKey, Verifier, base64url};
 use crate::login::RESERVED as RESERVED_FOR_AUTHORIZE;
 use crate::profile::ProviderProfile;
 use crate::secret::Secret;
@@ -88,7 +88,7 @@ pub(super) fn checked_keys(jwks: Secret, danger: &Danger) -> Result<Secret, Conf
 struct AnyKey;
 
 impl Verifier for AnyKey {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         Some(Box::new(Self))
     }
 }

@@ -20,10 +20,10 @@ impl Vars<'_> {
         self.optional(setting)?.ok_or_else(|| ConfigError::new(setting, "is required and not set"))
     }
 
-    pub(super) fn parsed<T>(
+    pub(super) fn parsed<T, P: std::fmt::Display>(
         &self,
         setting: &'static str,
-        parse: fn(&str) -> Result<T, &'static str>,
+        parse: fn(&str) -> Result<T, P>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.optional(setting)? else { return Ok(None) };
         parse(&text).map(Some).map_err(|problem| ConfigError::new(setting, format!("{problem}: {text:?}")))

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::compact::{Compact, Header};
 use super::json::{Object, WrongType};
-use super::verify::{PreparedKey, RsaComponents, Verifier};
+use super::verify::{PreparedKey, PublicKey, RsaComponents, Verifier};
 use super::{Algorithm, base64url};
 use crate::danger::Danger;
 use crate::error::{Malformation, TokenError};
@@ -39,9 +39,22 @@ struct KnownHeader {
 struct Key {
     thumbprint: Thumbprint,
     kid: Option<String>,
+    key_type: KeyType,
     algorithm: Option<Algorithm>,
-    modulus_bytes: usize,
+    signature_bytes: usize,
     prepared: Box<dyn PreparedKey>,
+}
+
+/// What decides which algorithms a key serves: `kty` and `crv`.
+#[derive(Clone, Copy)]
+enum KeyType {
+    Rsa,
+    #[cfg(feature = "ecdsa")]
+    P256,
+    #[cfg(feature = "ecdsa")]
+    P384,
+    #[cfg(feature = "eddsa")]
+    Ed25519,
 }
 
 /// What a key is known by, whatever it is called ([RFC 7638](https://www.rfc-editor.org/rfc/rfc7638)).
@@ -49,9 +62,25 @@ struct Key {
 pub(crate) struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    fn of(RsaComponents { n, e }: &RsaComponents<'_>) -> Self {
-        let [n, e] = [n, e].map(|number| base64url::encode(number));
-        Self(Sha256::digest(format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)).into())
+    fn of(key: &PublicKey<'_>) -> Self {
+        let encode = base64url::encode;
+        let members = match *key {
+            PublicKey::Rsa(RsaComponents { n, e }) => {
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(e), encode(n))
+            }
+            #[cfg(feature = "ecdsa")]
+            PublicKey::P256 { x, y } => {
+                format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, encode(x), encode(y))
+            }
+            #[cfg(feature = "ecdsa")]
+            PublicKey::P384 { x, y } => {
+                format!(r#"{{"crv":"P-384","kty":"EC","x":"{}","y":"{}"}}"#, encode(x), encode(y))
+            }
+            // https://www.rfc-editor.org/rfc/rfc8037#section-2
+            #[cfg(feature = "eddsa")]
+            PublicKey::Ed25519(x) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(x)),
+        };
+        Self(Sha256::digest(members).into())
     }
 }
 
@@ -70,9 +99,11 @@ pub struct SkippedKey {
 pub enum SkipReason {
     /// Not a strict JSON object, or a member is missing or of a wrong type.
     Malformed,
-    /// `kty` is not `RSA`.
+    /// `kty` is not `RSA`, nor one that a feature adds.
     KeyType,
-    /// `use`, `key_ops` or `alg` reserve it for something else.
+    /// `crv` is none that goes with `kty` here.
+    Curve,
+    /// `use`, `key_ops` or `alg` reserve it for something else, or for what its type cannot do.
     Purpose,
     /// The modulus has this many bits: fewer than 2048 or more than 4096 (or than [`Danger`] says).
     Size(usize),
@@ -206,39 +237,103 @@ impl Key {
         backend: &dyn Verifier,
         danger: &Danger,
     ) -> Result<Self, SkipReason> {
-        if string(jwk, "kty")?.as_deref() != Some("RSA") {
-            return Err(SkipReason::KeyType);
-        }
-        let algorithm = purpose(jwk)?;
+        let key_type = KeyType::of(jwk)?;
+        let algorithm = purpose(jwk, key_type)?;
         if jwk.has("d") {
             tracing::warn!(kid = ?kid, "the provider publishes a private key; only its public part is used");
         }
-        let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
-        check_modulus(&n, danger)?;
-        check_exponent(&e, danger)?;
-        let components = RsaComponents { n: &n, e: &e };
-        let prepared = backend.prepare(&components).ok_or(SkipReason::Backend)?;
-        let thumbprint = Thumbprint::of(&components);
-        Ok(Self { thumbprint, kid, algorithm, modulus_bytes: n.len(), prepared })
+        let prepare = |key: PublicKey<'_>| {
+            let prepared = backend.prepare(&key).ok_or(SkipReason::Backend)?;
+            let (thumbprint, signature_bytes) = (Thumbprint::of(&key), signature_bytes(&key));
+            Ok(Self { thumbprint, kid, key_type, algorithm, signature_bytes, prepared })
+        };
+        match key_type {
+            KeyType::Rsa => {
+                let (n, e) = (number(jwk, "n")?, number(jwk, "e")?);
+                check_modulus(&n, danger)?;
+                check_exponent(&e, danger)?;
+                prepare(PublicKey::Rsa(RsaComponents { n: &n, e: &e }))
+            }
+            #[cfg(feature = "ecdsa")]
+            KeyType::P256 => prepare(PublicKey::P256 { x: &octets(jwk, "x")?, y: &octets(jwk, "y")? }),
+            #[cfg(feature = "ecdsa")]
+            KeyType::P384 => prepare(PublicKey::P384 { x: &octets(jwk, "x")?, y: &octets(jwk, "y")? }),
+            #[cfg(feature = "eddsa")]
+            KeyType::Ed25519 => prepare(PublicKey::Ed25519(&octets(jwk, "x")?)),
+        }
     }
 
-    /// A token without `kid` fits any key of its algorithm
+    /// A token without `kid` fits any key of its algorithm; no key fits an algorithm that is not of its type
     /// ([OpenID Connect Core section 10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
     fn fits(&self, header: &Header) -> bool {
         let same_kid = header.kid.is_none() || header.kid == self.kid;
-        same_kid && self.algorithm.is_none_or(|algorithm| algorithm == header.algorithm)
+        same_kid
+            && self.key_type.serves(header.algorithm)
+            && self.algorithm.is_none_or(|algorithm| algorithm == header.algorithm)
     }
 
     fn verify(&self, token: &Compact<'_>) -> bool {
-        // https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2, step 1
         let signature = token.signature.bytes();
-        signature.len() == self.modulus_bytes
+        signature.len() == self.signature_bytes
             && self.prepared.verify(token.header.algorithm, token.signing_input.as_bytes(), signature)
     }
 }
 
-/// `use`, `key_ops` and `alg` pin a key to a purpose: any that is there must allow verification by an algorithm of ours.
-fn purpose(jwk: &Object<'_>) -> Result<Option<Algorithm>, SkipReason> {
+impl KeyType {
+    fn of(jwk: &Object<'_>) -> Result<Self, SkipReason> {
+        match string(jwk, "kty")?.as_deref() {
+            Some("RSA") => Ok(Self::Rsa),
+            // https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1
+            #[cfg(feature = "ecdsa")]
+            Some("EC") => match string(jwk, "crv")?.as_deref() {
+                Some("P-256") => Ok(Self::P256),
+                Some("P-384") => Ok(Self::P384),
+                _ => Err(SkipReason::Curve),
+            },
+            // https://www.rfc-editor.org/rfc/rfc8037#section-2
+            #[cfg(feature = "eddsa")]
+            Some("OKP") => match string(jwk, "crv")?.as_deref() {
+                Some("Ed25519") => Ok(Self::Ed25519),
+                _ => Err(SkipReason::Curve),
+            },
+            _ => Err(SkipReason::KeyType),
+        }
+    }
+
+    fn serves(self, algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => matches!(self, Self::Rsa),
+            #[cfg(feature = "rsa-pss")]
+            Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => matches!(self, Self::Rsa),
+            #[cfg(feature = "ecdsa")]
+            Algorithm::Es256 => matches!(self, Self::P256),
+            #[cfg(feature = "ecdsa")]
+            Algorithm::Es384 => matches!(self, Self::P384),
+            #[cfg(feature = "eddsa")]
+            Algorithm::EdDsa => matches!(self, Self::Ed25519),
+        }
+    }
+}
+
+/// How long the key's signatures are.
+fn signature_bytes(key: &PublicKey<'_>) -> usize {
+    match key {
+        // https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2, step 1
+        PublicKey::Rsa(key) => key.n.len(),
+        // https://www.rfc-editor.org/rfc/rfc7518#section-3.4
+        #[cfg(feature = "ecdsa")]
+        PublicKey::P256 { .. } => 64,
+        #[cfg(feature = "ecdsa")]
+        PublicKey::P384 { .. } => 96,
+        // https://www.rfc-editor.org/rfc/rfc8032#section-5.1.7
+        #[cfg(feature = "eddsa")]
+        PublicKey::Ed25519(_) => 64,
+    }
+}
+
+/// `use`, `key_ops` and `alg` pin a key to a purpose: any that is there must allow verification by an algorithm that keys of
+/// its type serve.
+fn purpose(jwk: &Object<'_>, key_type: KeyType) -> Result<Option<Algorithm>, SkipReason> {
     let usage = string(jwk, "use")?;
     let operations: Option<Vec<String>> = jwk.get("key_ops").map_err(|WrongType| SkipReason::Malformed)?;
     let verifies =
@@ -246,7 +341,9 @@ fn purpose(jwk: &Object<'_>) -> Result<Option<Algorithm>, SkipReason> {
     if usage.is_some_and(|usage| usage != "sig") || !verifies {
         return Err(SkipReason::Purpose);
     }
-    string(jwk, "alg")?.map(|alg| Algorithm::from_name(&alg).ok_or(SkipReason::Purpose)).transpose()
+    let Some(alg) = string(jwk, "alg")? else { return Ok(None) };
+    let algorithm = Algorithm::from_name(&alg).filter(|algorithm| key_type.serves(*algorithm));
+    algorithm.map(Some).ok_or(SkipReason::Purpose)
 }
 
 fn string(jwk: &Object<'_>, name: &str) -> Result<Option<String>, SkipReason> {
@@ -258,6 +355,16 @@ fn number(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, SkipReason> {
     string(jwk, name)?
         .and_then(|text| base64url::decode(&text))
         .filter(|bytes| bytes.first().is_some_and(|first| *first != 0))
+        .ok_or(SkipReason::Malformed)
+}
+
+/// Exactly so many octets: a coordinate keeps its leading zeros
+/// ([RFC 7518 section 6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2)).
+#[cfg(any(feature = "ecdsa", feature = "eddsa"))]
+fn octets<const LENGTH: usize>(jwk: &Object<'_>, name: &str) -> Result<[u8; LENGTH], SkipReason> {
+    string(jwk, name)?
+        .and_then(|text| base64url::decode(&text))
+        .and_then(|bytes| bytes.try_into().ok())
         .ok_or(SkipReason::Malformed)
 }
 
@@ -303,7 +410,7 @@ mod tests {
     struct Zeros;
 
     impl Verifier for Zeros {
-        fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+        fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
             Some(Box::new(Self))
         }
     }
@@ -338,12 +445,12 @@ mod tests {
         let keys = keys();
         let (good, forged) =
             (token(r#"{"alg":"RS256"}"#, [0; 256]), token(r#"{"alg":"RS256","x":1}"#, [1; 256]));
-        assert_eq!(judge(&keys, &forged, &Algorithm::ALL), Err(TokenError::BadSignature));
-        assert_eq!(judge(&keys, &good, &Algorithm::ALL), Ok(()));
+        assert_eq!(judge(&keys, &forged, Algorithm::ALL), Err(TokenError::BadSignature));
+        assert_eq!(judge(&keys, &good, Algorithm::ALL), Ok(()));
         assert!(knows(&keys, &good) && !knows(&keys, &forged));
-        assert_eq!(judge(&keys, &good, &Algorithm::ALL), Ok(()));
+        assert_eq!(judge(&keys, &good, Algorithm::ALL), Ok(()));
         let other = token(r#"{"alg":"RS256"}"#, [1; 256]);
-        assert_eq!(judge(&keys, &other, &Algorithm::ALL), Err(TokenError::BadSignature));
+        assert_eq!(judge(&keys, &other, Algorithm::ALL), Err(TokenError::BadSignature));
     }
 
     /// The key of RFC 7638, section 3.1.
@@ -354,9 +461,29 @@ mod tests {
                  ZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCu\
                  r-kEgU8awapJzKnqDKgw";
         let numbers = [n, "AQAB"].map(|number| base64url::decode(number).unwrap());
-        let thumbprint = Thumbprint::of(&RsaComponents { n: &numbers[0], e: &numbers[1] });
+        let thumbprint = Thumbprint::of(&PublicKey::Rsa(RsaComponents { n: &numbers[0], e: &numbers[1] }));
         assert_eq!(base64url::encode(&thumbprint.0), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
         assert!(!keys().has(&thumbprint));
+    }
+
+    /// The key of RFC 9449, section 6.1.
+    #[cfg(feature = "ecdsa")]
+    #[test]
+    fn a_key_of_a_curve_is_known_by_its_thumbprint() {
+        let [x, y] =
+            ["l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"]
+                .map(|number| base64url::decode(number).unwrap().try_into().unwrap());
+        let thumbprint = Thumbprint::of(&PublicKey::P256 { x: &x, y: &y });
+        assert_eq!(base64url::encode(&thumbprint.0), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
+
+    /// The key of RFC 8037, appendix A.3.
+    #[cfg(feature = "eddsa")]
+    #[test]
+    fn a_key_of_ed25519_is_known_by_its_thumbprint() {
+        let x = base64url::decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap().try_into().unwrap();
+        let thumbprint = Thumbprint::of(&PublicKey::Ed25519(&x));
+        assert_eq!(base64url::encode(&thumbprint.0), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]
@@ -376,7 +503,7 @@ mod tests {
             .map(|number| token(&format!(r#"{{"alg":"RS256","x":{number}}}"#), [0; 256]))
             .collect();
         for _ in 0..2 {
-            assert!(tokens.iter().all(|token| judge(&keys, token, &Algorithm::ALL).is_ok()));
+            assert!(tokens.iter().all(|token| judge(&keys, token, Algorithm::ALL).is_ok()));
             assert_eq!(tokens.iter().filter(|token| knows(&keys, token)).count(), KNOWN_HEADERS);
         }
     }

@@ -10,7 +10,7 @@
 //! | `alg` is `none` | [`Algorithm`](crate::jose::Algorithm) has no such member | `algorithm_not_allowed` |
 //! | the public key serves as an HMAC secret (`HS256`) | no algorithm here is symmetric | `algorithm_not_allowed` |
 //! | an algorithm that the provider offers and you do not want | the configuration alone allows algorithms | `algorithm_not_allowed` |
-//! | a key is used with an algorithm that it is not for | `alg`, `use` and `key_ops` of a JWK pin it | `unknown_key` |
+//! | a key is used with an algorithm that it is not for | a key serves the algorithms of its own type and curve; `alg`, `use` and `key_ops` of a JWK pin it | `unknown_key` |
 //! | the token brings its own key (`jwk`, `jku`, `x5u`, `x5c`) | these members are never looked at | `unknown_key`, `bad_signature` |
 //! | an extension changes what is signed (`crit`, `b64`) | both are refused, whatever they say | `critical_header` |
 //! | an encrypted, compressed or nested token carries unsigned claims | only three segments, and no `enc`, `zip`, `epk`, `p2c`, no `cty` of `JWT` | `malformed` |
@@ -25,11 +25,13 @@
 //! | an ID token passes for an access token, or a logout token for either | `typ`, and the claims that mark each kind | `wrong_type` |
 //! | a token that is bound to a key is used without that key | `cnf` is refused in bearer tokens | `claim_invalid` |
 //! | a forged PKCS #1 v1.5 signature | exponents from 65537, signatures of the modulus's length, and the padding compared as a whole | `bad_signature` |
+//! | an ECDSA signature of zeros, which is right for any message where nobody looks | both numbers lie between zero and the curve's order | `bad_signature` |
+//! | a key that is no point of its curve | the backend refuses it, and it is skipped | `unknown_key`, `keys_unavailable` |
 //! | a key that can be factored | RSA keys of 2048 to 4096 bits only; others are skipped | `unknown_key`, `keys_unavailable` |
 //! | an access token is swapped in the token response | `at_hash`, where the ID token has it | `claim_invalid` |
 //! | a token of megabytes, or nested a million deep | 16 KiB, of which the header has 4; 32 levels; 256 members | `too_large`, `malformed` |
 //!
-//! Cheap checks come first: RSA is computed only for a token of which everything else is right.
+//! Cheap checks come first: a signature is computed only for a token of which everything else is right.
 //!
 //! # Keys
 //!

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | issuer, audience | none: they are required | a check that is off until somebody remembers it is the most frequent hole of token libraries |
 //! | algorithms | RS256 | every provider has it; what the provider offers can only narrow the list |
+//! | PS256, ES256, EdDSA and their like | not compiled in: the features `rsa-pss`, `ecdsa`, `eddsa` | RS256 is what every provider must support; each algorithm is code and dependencies that an attacker can reach |
 //! | bearer tokens | `at+jwt` ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)) | the one kind that says of itself that it is an access token |
 //! | audience of bearer tokens | the client ID | a token for this client; set the API's name where the provider has one |
 //! | leeway | 60 seconds, at most 300 | clocks that are synchronised differ by less; more would lengthen every token's life |

@@ -208,6 +208,14 @@
 //! [`Client::with_backend`](crate::Client::with_backend) the same. Nothing is switched for the whole process: each client
 //! has its own, and two clients may have different ones.
 //!
+//! # Other signature algorithms
+//!
+//! A provider may sign by ES256 or EdDSA. The algorithm comes with a feature (`rsa-pss`, `ecdsa` or `eddsa`, of this crate or
+//! of a driver), and is taken once the setting `algorithms` lists it: `OIDC_ALGORITHMS=RS256,ES256`. Neither step alone makes a
+//! token good, and a list that names what is not compiled in is refused with the name of the feature.
+//!
+//! A token by ECDSA has two right signatures, so that its text alone does not tell whether it is new: compare `jti`.
+//!
 //! # An HTTP client of one's own
 //!
 //! The drivers take their library's client (`Builder::agent` with ureq, `Builder::http_client` with reqwest), for proxies and

@@ -27,7 +27,7 @@ impl Unverified {
     /// # Errors
     /// [`TokenError`] when it is not well-formed or not of an algorithm that is known here.
     pub fn peek(token: &str) -> Result<Self, TokenError> {
-        let compact = Compact::parse(token, &Algorithm::ALL, None)?;
+        let compact = Compact::parse(token, Algorithm::ALL, None)?;
         let issuer = Registered::parse(&compact.payload)?.iss.into_owned();
         Ok(Self { issuer, key_id: compact.header.into_owned().kid })
     }

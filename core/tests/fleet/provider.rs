@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::{Response, StatusCode};
-use oidc_core::jose::{Algorithm, PreparedKey, RsaComponents, Verifier};
+use oidc_core::jose::{Algorithm, PreparedKey, PublicKey, Verifier};
 use oidc_core::step::{Fetch, FetchError, FetchResult, Purpose};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -75,7 +75,8 @@ pub(crate) struct Cheap;
 struct CheapKey(Vec<u8>);
 
 impl Verifier for Cheap {
-    fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, key: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
+        let PublicKey::Rsa(key) = key else { return None };
         Some(Box::new(CheapKey(key.n.to_vec())))
     }
 }

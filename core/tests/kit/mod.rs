@@ -5,7 +5,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use oidc_core::Claims;
 use oidc_core::error::TokenError;
-use oidc_core::jose::{Algorithm, KeySet, PreparedKey, RsaComponents, RustCrypto, Verifier};
+use oidc_core::jose::{Algorithm, KeySet, PreparedKey, PublicKey, RustCrypto, Verifier};
 use oidc_core::time::UnixTime;
 use oidc_core::token::TokenRules;
 use oidc_dev_provider::DevProvider;
@@ -166,7 +166,7 @@ pub fn refusal(judged: Result<Claims, TokenError>) -> (&'static str, Option<&'st
 pub struct Gullible;
 
 impl Verifier for Gullible {
-    fn prepare(&self, _: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    fn prepare(&self, _: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
         Some(Box::new(Self))
     }
 }

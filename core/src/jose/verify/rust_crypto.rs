@@ -1,20 +1,41 @@
-//! The crates `rsa` and `sha2`, in Rust alone.
+//! The crates `rsa` and `sha2`, in Rust alone; with features, those of the curves.
+
+#[cfg(feature = "ecdsa")]
+mod ecdsa;
+#[cfg(feature = "eddsa")]
+mod eddsa;
 
 use crypto_bigint::modular::BoxedMontyForm;
 use crypto_bigint::{MontyForm, MontyMultiplier};
+#[cfg(feature = "rsa-pss")]
+use rsa::pss::Pss;
 use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, PublicKey, pkcs1v15::Pkcs1v15Sign};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::{Algorithm, PreparedKey, RsaComponents, Verifier};
 
-/// The pure Rust backend: the crates `rsa` 0.10 and `sha2`.
+/// The pure Rust backend: the crates `rsa` 0.10 and `sha2`; with features, `p256` and `p384` 0.14 and `ed25519-dalek` 3.
 ///
 /// `rsa` raises to any public exponent by one general method. Nearly every key has 65537, for which 16 squarings and one
 /// multiplication do, over the Montgomery parameters that `rsa` has prepared: half the time. Other exponents take the
-/// crate's own way.
+/// crate's own way, and so does RSASSA-PSS.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RustCrypto;
+
+impl Verifier for RustCrypto {
+    fn prepare(&self, key: &super::PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
+        match key {
+            super::PublicKey::Rsa(key) => prepare_rsa(key),
+            #[cfg(feature = "ecdsa")]
+            super::PublicKey::P256 { x, y } => ecdsa::prepare_p256(x, y),
+            #[cfg(feature = "ecdsa")]
+            super::PublicKey::P384 { x, y } => ecdsa::prepare_p384(x, y),
+            #[cfg(feature = "eddsa")]
+            super::PublicKey::Ed25519(x) => eddsa::prepare(x),
+        }
+    }
+}
 
 /// A key with the exponent 65537.
 struct Usual(PublicKey);
@@ -22,20 +43,22 @@ struct Usual(PublicKey);
 /// A key with any other.
 struct Unusual(PublicKey);
 
-impl Verifier for RustCrypto {
-    fn prepare(&self, key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
-        let n = BoxedUint::from_be_slice_vartime(key.n);
-        let e = BoxedUint::from_be_slice_vartime(key.e);
-        let usual = key.e == [1, 0, 1];
-        let key = PublicKey::new_with_size_limits(n, e, 2048..=8192).ok()?;
-        Some(if usual { Box::new(Usual(key)) } else { Box::new(Unusual(key)) })
-    }
+fn prepare_rsa(key: &RsaComponents<'_>) -> Option<Box<dyn PreparedKey>> {
+    let n = BoxedUint::from_be_slice_vartime(key.n);
+    let e = BoxedUint::from_be_slice_vartime(key.e);
+    let usual = key.e == [1, 0, 1];
+    let key = PublicKey::new_with_size_limits(n, e, 2048..=8192).ok()?;
+    Some(if usual { Box::new(Usual(key)) } else { Box::new(Unusual(key)) })
 }
 
 impl PreparedKey for Usual {
     /// The encoded message is rebuilt and compared whole, so nothing of what an attacker encoded is ever parsed
     /// ([RFC 8017 section 8.2.2](https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2)).
     fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        #[cfg(feature = "rsa-pss")]
+        if let Some(verified) = verify_pss(&self.0, algorithm, message, signature) {
+            return verified;
+        }
         let Some(opened) = self.open(signature) else { return false };
         encoded_message(algorithm, message, signature.len()).is_some_and(|expected| *opened == *expected)
     }
@@ -70,6 +93,8 @@ fn encoded_message(algorithm: Algorithm, message: &[u8], length: usize) -> Optio
         Algorithm::Rs256 => (SHA_256, Sha256::digest(message).to_vec()),
         Algorithm::Rs384 => (SHA_384, Sha384::digest(message).to_vec()),
         Algorithm::Rs512 => (SHA_512, Sha512::digest(message).to_vec()),
+        #[cfg(any(feature = "rsa-pss", feature = "ecdsa", feature = "eddsa"))]
+        _ => return None,
     };
     let filled = length.checked_sub(hash_name.len())?.checked_sub(hash.len())?.checked_sub(3)?;
     let mut encoded = Vec::with_capacity(length);
@@ -96,6 +121,10 @@ const fn digest_info(hash: u8, length: u8) -> [u8; 19] {
 impl PreparedKey for Unusual {
     fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let Self(key) = self;
+        #[cfg(feature = "rsa-pss")]
+        if let Some(verified) = verify_pss(key, algorithm, message, signature) {
+            return verified;
+        }
         let verified = match algorithm {
             Algorithm::Rs256 => {
                 key.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
@@ -106,7 +135,24 @@ impl PreparedKey for Unusual {
             Algorithm::Rs512 => {
                 key.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
             }
+            #[cfg(any(feature = "rsa-pss", feature = "ecdsa", feature = "eddsa"))]
+            _ => return false,
         };
         verified.is_ok()
     }
+}
+
+/// Whether this is a signature by RSASSA-PSS; `None` for an algorithm of another kind.
+///
+/// The salt is as long as the hash, and no other length is taken
+/// ([RFC 7518 section 3.5](https://www.rfc-editor.org/rfc/rfc7518#section-3.5)).
+#[cfg(feature = "rsa-pss")]
+fn verify_pss(key: &PublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Option<bool> {
+    let verified = match algorithm {
+        Algorithm::Ps256 => key.verify(Pss::<Sha256>::new_with_salt(32), &Sha256::digest(message), signature),
+        Algorithm::Ps384 => key.verify(Pss::<Sha384>::new_with_salt(48), &Sha384::digest(message), signature),
+        Algorithm::Ps512 => key.verify(Pss::<Sha512>::new_with_salt(64), &Sha512::digest(message), signature),
+        _ => return None,
+    };
+    Some(verified.is_ok())
 }
