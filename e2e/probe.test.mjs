@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { runProbe } from "./lib/examples.mjs";
-import { SECRET, clientId, startProvider } from "./lib/provider.mjs";
+import { ALGORITHMS, SECRET, clientId, startProvider } from "./lib/provider.mjs";
 
 // Nobody listens there: the probe plays the browser, too, and never follows the last redirect.
 const APP = "http://127.0.0.1:9";
@@ -22,6 +22,15 @@ for (const probe of PROBES) {
       }
     }
   }
+
+  for (const alg of ALGORITHMS.filter((alg) => !alg.startsWith("RS"))) {
+    test(`${probe}: ${alg}`, { timeout: 30_000 }, () => succeeds(probe, { alg, userinfo: true }));
+  }
+
+  test(`${probe}: an algorithm that is compiled in and not allowed is refused`, { timeout: 30_000 }, async () => {
+    const { lines } = await runProbe(probe, { ...options({ alg: "ES256" }), alg: "RS256" });
+    assert.deepEqual([lines[0].step, lines[0].code], ["id_token", "algorithm_not_allowed"], JSON.stringify(lines));
+  });
 
   for (const auth of ["post", "none"]) {
     test(`${probe}: client authentication ${auth}`, { timeout: 30_000 }, () => succeeds(probe, { auth }));

@@ -12,7 +12,7 @@ import Provider from "oidc-provider";
 export const SECRET = "0123456789+abcdef/%20:&=ghijklmnop~qrstuvwxyz";
 export const RESOURCE = "urn:example:api";
 
-const ALGORITHMS = ["RS256", "RS512"];
+export const ALGORITHMS = ["RS256", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 const AUTH_METHODS = {
   basic: "client_secret_basic",
   post: "client_secret_post",
@@ -137,16 +137,19 @@ function machineClient() {
   };
 }
 
-/// Without `alg`: one key signs all its clients' algorithms, as at many providers. The other curve signs nothing that is
-/// meant to be taken.
+/// Without `alg`: one RSA key signs all its clients' algorithms, as at many providers.
 function signingKeys() {
-  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
-  const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  const keys = {
+    RS256: ["e2e", generateKeyPairSync("rsa", { modulusLength: 2048 })],
+    ES256: ["e2e-ec", generateKeyPairSync("ec", { namedCurve: "P-256" })],
+    ES384: ["e2e-p384", generateKeyPairSync("ec", { namedCurve: "P-384" })],
+    EdDSA: ["e2e-ed25519", generateKeyPairSync("ed25519")],
+  };
   return Object.fromEntries(
-    Object.entries({ RS256: rsa, ES256: ec }).map(([alg, key]) => {
-      const kid = alg === "RS256" ? "e2e" : "e2e-ec";
-      return [alg, { key, kid, jwk: { ...key.export({ format: "jwk" }), kid, use: "sig" } }];
-    }),
+    Object.entries(keys).map(([alg, [kid, { privateKey: key }]]) => [
+      alg,
+      { key, kid, jwk: { ...key.export({ format: "jwk" }), kid, use: "sig" } },
+    ]),
   );
 }
 
