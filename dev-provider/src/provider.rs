@@ -24,6 +24,9 @@ pub struct DevProvider {
     pub(crate) auto_login: Option<String>,
     pub(crate) acr_values: Vec<String>,
     pub(crate) signed_userinfo: bool,
+    pub(crate) like_the_suite: bool,
+    /// What stands for an access token that tells its bearer nothing.
+    pub(crate) opaque_tokens: Store<String>,
     pub(crate) fault: Option<Fault>,
     pub(crate) requests: BTreeMap<String, usize>,
     pub(crate) sessions: Store<Session>,
@@ -56,6 +59,8 @@ impl DevProvider {
             auto_login: None,
             acr_values: Vec::new(),
             signed_userinfo: false,
+            like_the_suite: false,
+            opaque_tokens: Store::new(),
             fault: None,
             requests: BTreeMap::new(),
             sessions: Store::new(),
