@@ -70,6 +70,11 @@ impl scenarios::World for Pure {
         self.run(|now| client.verify_access_token(token, now))
     }
 
+    fn verify_logout_token(&mut self, token: &str) -> Result<Claims, TokenError> {
+        let client = self.0.client();
+        self.run(|now| client.verify_logout_token(token, now))
+    }
+
     fn ask(&mut self, request: &Request<Vec<u8>>, required: bool) -> Verdict {
         let guard = self.0.guard.clone();
         let target = request.uri().to_string();

@@ -55,6 +55,10 @@ impl scenarios::World for OverSockets {
         self.oidc.verify_access_token(token)
     }
 
+    fn verify_logout_token(&mut self, token: &str) -> Result<Claims, TokenError> {
+        self.oidc.verify_logout_token(token)
+    }
+
     fn ask(&mut self, request: &Request<Vec<u8>>, required: bool) -> Verdict {
         let target = request.uri().to_string();
         let incoming = Incoming {

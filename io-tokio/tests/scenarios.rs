@@ -62,6 +62,10 @@ impl scenarios::World for OverSockets {
         RUNTIME.block_on(self.oidc.verify_access_token(token))
     }
 
+    fn verify_logout_token(&mut self, token: &str) -> Result<Claims, TokenError> {
+        RUNTIME.block_on(self.oidc.verify_logout_token(token))
+    }
+
     fn ask(&mut self, request: &Request<Vec<u8>>, required: bool) -> Verdict {
         let target = request.uri().to_string();
         let incoming = Incoming {

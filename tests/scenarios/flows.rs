@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderName, Request, StatusCode};
 use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode};
+use oidc_core::error::{ProviderError, TokenError, UsageError};
 use oidc_core::jose::Algorithm;
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::{Callback, Config, Error, LoginOptions, Secret, Session, Verdict};
@@ -321,12 +322,21 @@ impl<W: World> Run<'_, W> {
             }
             refused = match answer.status.as_u16() {
                 200 => None,
-                400 => Some(Outcome::Refused(At::LogoutToken, answer.code())),
+                400 => Some(self.refused_logout_token(&calls[0].logout_token, answer.code())),
                 other => Some(unnoticed(&format!("status {other} {}", answer.code()))),
             };
         }
         self.session_lives(refused.is_some() && times == 1)?;
         refused.map_or(Ok(()), Err)
+    }
+
+    /// The answer tells the code only, which is that of the token, unless it is the second time.
+    fn refused_logout_token(&mut self, token: &str, code: String) -> Outcome {
+        match self.world.verify_logout_token(token) {
+            Err(error) if error.code() == code => Outcome::Refused(At::LogoutToken, reason(&error.into())),
+            Err(error) => unnoticed(&format!("{code} for {}", error.code())),
+            Ok(_) => Outcome::Refused(At::LogoutToken, code),
+        }
     }
 
     fn front_channel_logout(&mut self, ours: bool) -> Result {
@@ -381,7 +391,23 @@ impl<W: World> Run<'_, W> {
 }
 
 fn refused_at(at: At) -> impl Fn(Error) -> Outcome {
-    move |error| Outcome::Refused(at, error.code().to_owned())
+    move |error| Outcome::Refused(at, reason(&error))
+}
+
+/// The code, and the name of what is wrong, if it has one.
+fn reason(error: &Error) -> String {
+    let name = match error {
+        Error::Provider(ProviderError::IdToken(error) | ProviderError::UserinfoToken(error))
+        | Error::Token(error) => match error {
+            TokenError::ClaimMissing(name) | TokenError::ClaimInvalid(name) => (*name).to_owned(),
+            TokenError::Malformed { segment, .. } => segment.to_string(),
+            _ => String::new(),
+        },
+        Error::Provider(ProviderError::Member(_, name) | ProviderError::Insecure(name))
+        | Error::Usage(UsageError::NoEndpoint(name)) => (*name).to_owned(),
+        _ => String::new(),
+    };
+    format!("{} {name}", error.code()).trim_end().to_owned()
 }
 
 fn unnoticed(what: &str) -> Outcome {

@@ -115,7 +115,7 @@ pub(crate) enum Named {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Accepted,
-    /// Refused at this step, with this code.
+    /// Refused at this step, with this code, and perhaps the name of what is wrong.
     Refused(At, String),
 }
 
@@ -140,7 +140,7 @@ impl fmt::Display for At {
             At::Refresh => "the refresh",
             At::LogoutToken => "the logout token",
             At::AfterLogout => "the return",
-            At::Unnoticed => "nothing",
+            At::Unnoticed => "no step",
         })
     }
 }
@@ -149,7 +149,11 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Accepted => f.write_str("accepted"),
-            Outcome::Refused(at, code) => write!(f, "refused at {at}: `{code}`"),
+            Outcome::Refused(At::Unnoticed, what) => write!(f, "unnoticed: {what}"),
+            Outcome::Refused(at, reason) => match reason.split_once(' ') {
+                Some((code, name)) => write!(f, "refused at {at}: `{code}`, {name}"),
+                None => write!(f, "refused at {at}: `{reason}`"),
+            },
         }
     }
 }
@@ -166,6 +170,7 @@ pub(crate) trait World: Sized {
     fn userinfo(&mut self, session: &Session) -> Result<Userinfo, Error>;
     fn refresh(&mut self, session: Session) -> Result<Session, Error>;
     fn verify_access_token(&mut self, token: &str) -> Result<Claims, TokenError>;
+    fn verify_logout_token(&mut self, token: &str) -> Result<Claims, TokenError>;
     /// What the guard says of a request, where an identity is required or not.
     fn ask(&mut self, request: &Request<Vec<u8>>, required: bool) -> Verdict;
 }

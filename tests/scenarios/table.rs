@@ -47,7 +47,7 @@ fn all_at(at: At, flow: Flow, faults: &[(Fault, &str)]) -> Vec<Scenario> {
     faults.iter().map(|(fault, code)| row(fault.clone(), flow, at, code)).collect()
 }
 
-/// What it does, the fault says itself. An empty code: it is accepted.
+/// What it does, the fault says itself. An empty code: it is accepted. After the code there may be the name of what is wrong.
 fn row(fault: Fault, flow: Flow, at: At, code: &str) -> Scenario {
     Scenario {
         name: fault.name(),

@@ -16,11 +16,11 @@ pub(super) fn metadata() -> Vec<Scenario> {
         userinfo(Fault::OnlyRs256Offered, ""),
         userinfo(Fault::EndpointsOnAnotherHost, ""),
         login(Fault::BareMetadata, ""),
-        login(Fault::TokenEndpointHttp, "provider_insecure"),
-        login(Fault::TokenEndpointFile, "provider_insecure"),
-        login(Fault::TokenEndpointMissing, "no_endpoint"),
-        userinfo(Fault::UserinfoEndpointHttp, "provider_insecure"),
-        userinfo(Fault::UserinfoEndpointMissing, "no_endpoint"),
+        login(Fault::TokenEndpointHttp, "provider_insecure token_endpoint"),
+        login(Fault::TokenEndpointFile, "provider_insecure token_endpoint"),
+        login(Fault::TokenEndpointMissing, "no_endpoint token_endpoint"),
+        userinfo(Fault::UserinfoEndpointHttp, "provider_insecure userinfo_endpoint"),
+        userinfo(Fault::UserinfoEndpointMissing, "no_endpoint userinfo_endpoint"),
     ]);
     rows
 }
@@ -133,12 +133,12 @@ pub(super) fn transport() -> Vec<Scenario> {
 const METADATA: &[(Fault, &str)] = &[
     (Fault::DiscoveryIssuerMismatch, "issuer_mismatch"),
     (Fault::DiscoveryIssuerSlash, "issuer_mismatch"),
-    (Fault::DiscoveryIssuerMissing, "provider_malformed"),
+    (Fault::DiscoveryIssuerMissing, "provider_malformed issuer"),
     (Fault::DiscoveryIssuerTwice, "provider_malformed"),
-    (Fault::AuthorizationEndpointHttp, "provider_insecure"),
-    (Fault::JwksUriHttp, "provider_insecure"),
-    (Fault::AuthorizationEndpointMissing, "no_endpoint"),
-    (Fault::JwksUriMissing, "provider_malformed"),
+    (Fault::AuthorizationEndpointHttp, "provider_insecure authorization_endpoint"),
+    (Fault::JwksUriHttp, "provider_insecure jwks_uri"),
+    (Fault::AuthorizationEndpointMissing, "no_endpoint authorization_endpoint"),
+    (Fault::JwksUriMissing, "provider_malformed jwks_uri"),
     (Fault::OnlyEs256Offered, "provider_unsupported"),
 ];
 
@@ -168,13 +168,13 @@ const TOKENS: &[(Fault, &str)] = &[
     (Fault::TokenErrorHtml, "provider_status"),
     (Fault::MissingIdToken, "id_token_missing"),
     (Fault::NullIdToken, "id_token_missing"),
-    (Fault::MissingAccessToken, "provider_malformed"),
+    (Fault::MissingAccessToken, "provider_malformed access_token"),
     (Fault::TokenTypeMac, "token_type"),
     (Fault::TokenTypeLowerCase, ""),
-    (Fault::TokenTypeMissing, "provider_malformed"),
+    (Fault::TokenTypeMissing, "provider_malformed token_type"),
     (Fault::ExpiresInMissing, ""),
-    (Fault::ExpiresInText, "provider_malformed"),
-    (Fault::ExpiresInNegative, "provider_malformed"),
+    (Fault::ExpiresInText, "provider_malformed expires_in"),
+    (Fault::ExpiresInNegative, "provider_malformed expires_in"),
     (Fault::TokenMemberTwice, "provider_malformed"),
     (Fault::TokenOversize, "provider_too_large"),
     (Fault::TokenContentType, "provider_content_type"),
@@ -191,16 +191,16 @@ const USERINFO: &[(Fault, &str)] = &[
     (Fault::DistributedClaims, ""),
     (Fault::UserinfoInvalidSig, "bad_signature"),
     (Fault::UserinfoSigNone, "algorithm_not_allowed"),
-    (Fault::UserinfoInvalidIss, "provider_malformed"),
-    (Fault::UserinfoInvalidAud, "provider_malformed"),
+    (Fault::UserinfoInvalidIss, "provider_malformed iss"),
+    (Fault::UserinfoInvalidAud, "provider_malformed aud"),
 ];
 
 /// What is unusual about a refresh, and the code. No code where nothing is wrong, or where it tells of another sign-in than
 /// the one that the session goes on telling of.
 const REFRESHES: &[(Fault, &str)] = &[
-    (Fault::RefreshInvalidIss, "claim_invalid"),
+    (Fault::RefreshInvalidIss, "claim_invalid iss"),
     (Fault::RefreshInvalidSub, "subject_mismatch"),
-    (Fault::RefreshInvalidAud, "claim_invalid"),
+    (Fault::RefreshInvalidAud, "claim_invalid aud"),
     (Fault::RefreshInvalidNonce, ""),
     (Fault::RefreshInvalidAuthTime, ""),
     (Fault::RefreshWithoutNonce, ""),
