@@ -15,6 +15,8 @@ pub(crate) struct Grant {
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
     pub(crate) auth_time: u64,
+    /// The request has a `max_age`, for which `auth_time` must be told.
+    pub(crate) max_age_asked: bool,
     pub(crate) acr: Option<String>,
     pub(crate) sid: String,
 }
@@ -92,6 +94,9 @@ impl DevProvider {
         claims.extend(grant.acr.iter().map(|acr| ("acr".to_owned(), acr.as_str().into())));
         if let Some(nonce) = &grant.nonce {
             claims.insert("nonce".to_owned(), nonce.as_str().into());
+        }
+        if self.like_the_suite {
+            self.reduce_like_the_suite(&mut claims, grant);
         }
         self.spoil_claims(&mut claims, refreshed, now);
         self.sign_id_token(Made { claims, grant, access_token }, now)

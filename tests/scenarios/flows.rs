@@ -127,7 +127,9 @@ impl<W: World> Run<'_, W> {
             max_age: self.row.given.max_age,
             ..LoginOptions::default()
         };
-        self.world.begin_login(options).map_err(refused_at(At::Begin))
+        let redirect = self.world.begin_login(options).map_err(refused_at(At::Begin))?;
+        check_request(&redirect.url)?;
+        Ok(redirect)
     }
 
     /// The provider's answer to the browser, as the client gets it: the query, or the form.
@@ -388,6 +390,29 @@ impl<W: World> Run<'_, W> {
         }
         seen
     }
+}
+
+/// What the conformance suite looks for in every authorization request.
+fn check_request(url: &Url) -> Result {
+    let mut query = BTreeMap::new();
+    for (name, value) in url.query_pairs() {
+        if query.insert(name.to_string(), value.to_string()).is_some() {
+            return Err(unnoticed(&format!("{name} is asked twice")));
+        }
+    }
+    let asked = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+    let unreserved = |char: char| char.is_ascii_alphanumeric() || "-_.~".contains(char);
+    let nonce = asked("nonce");
+    let right = asked("response_type") == "code"
+        && asked("scope").split(' ').any(|scope| scope == "openid")
+        && asked("client_id") == CLIENT
+        && asked("redirect_uri") == format!("{ORIGIN}/callback")
+        && asked("code_challenge_method") == "S256"
+        && asked("code_challenge").len() == 43
+        && (1..=43).contains(&nonce.len())
+        && nonce.chars().all(unreserved)
+        && !asked("state").is_empty();
+    if right { Ok(()) } else { Err(unnoticed("not the request that is to be made")) }
 }
 
 fn refused_at(at: At) -> impl Fn(Error) -> Outcome {

@@ -21,8 +21,11 @@ impl DevProvider {
         }
     }
 
-    /// Of an authorization response that is right.
+    /// Of an authorization response that is right, whatever is to be unusual or wrong.
     pub(crate) fn spoil_response(&self, params: &mut Vec<(&'static str, String)>) {
+        if self.like_the_suite && params.iter().any(|(name, _)| *name == "code") {
+            params.push(("session_state", "made-up".to_owned()));
+        }
         let Some(fault) = &self.fault else { return };
         let value = |name| params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
         let (state, code, iss) = (value("state"), value("code"), value("iss"));
@@ -44,7 +47,7 @@ impl DevProvider {
                 replace("iss", None);
             }
             Fault::ErrorBesideCode => params.push(("error", "server_error".to_owned())),
-            Fault::UnknownParam => params.push(("session_state", "made-up".to_owned())),
+            Fault::UnknownParam => params.push(("unknown", "made-up".to_owned())),
             _ => {}
         }
     }
