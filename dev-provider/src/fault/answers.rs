@@ -40,8 +40,8 @@ impl DevProvider {
             Fault::CodeTwice => params.extend(code.map(|code| ("code", code))),
             Fault::CodeArray => params.extend(code.map(|code| ("code[]", code))),
             Fault::CodeMissing => replace("code", None),
-            Fault::CodeMadeUp => replace("code", code.map(|_| "made-up".to_owned())),
-            Fault::TokenInFront => params.push(("access_token", "made-up".to_owned())),
+            Fault::CodeMadeUp => replace("code", code.map(|_| "a-code-that-was-never-issued".to_owned())),
+            Fault::TokenInFront => params.push(("access_token", "a-token-for-which-nobody-asked".to_owned())),
             Fault::IssParamWrong => replace("iss", iss.map(|iss| format!("{iss}1"))),
             Fault::IssParamMissing | Fault::IssParamNotPromised | Fault::LoginRequired => {
                 replace("iss", None);
