@@ -107,7 +107,8 @@ impl<W: World> Run<'_, W> {
                 self.sign_in().map(drop)
             }),
             Flow::Storm => self.storm(),
-            Flow::ThirdPartyLogin => self.third_party_login(),
+            Flow::ThirdPartyLogin => self.third_party_login(""),
+            Flow::StrangersLogin => self.third_party_login("1"),
             Flow::BackChannelLogout(named) => self.back_channel_logout(named, 1),
             Flow::LogoutTwice => self.back_channel_logout(Named::Both, 2),
             Flow::FrontChannelLogout => self.front_channel_logout(true),
@@ -258,10 +259,15 @@ impl<W: World> Run<'_, W> {
         self.sign_in().map(drop)
     }
 
-    fn third_party_login(&mut self) -> Result {
+    fn third_party_login(&mut self, appended: &str) -> Result {
         let iss = self.world.provider(|provider| provider.issuer().to_owned());
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("iss", &iss).finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("iss", &format!("{iss}{appended}"))
+            .finish();
         let page = self.visit(page(&format!("/login?{query}")), false);
+        if page.status.is_client_error() {
+            return Err(Outcome::Refused(At::Begin, page.code()));
+        }
         let sent = page.location().filter(|url| url.path().ends_with("/authorize"));
         let back = self.answered(&sent.ok_or(unnoticed("not sent to the provider"))?);
         let callback = self.callback(&back);

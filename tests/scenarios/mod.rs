@@ -92,6 +92,8 @@ pub(crate) enum Flow {
     Storm,
     /// A visit to the address that starts a sign-in on another's behalf.
     ThirdPartyLogin,
+    /// And to it on behalf of another provider.
+    StrangersLogin,
     /// The provider sends a logout token, that names person, session or both.
     BackChannelLogout(Named),
     /// And sends it again.

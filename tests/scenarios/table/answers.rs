@@ -32,6 +32,7 @@ pub(super) fn responses() -> Vec<Scenario> {
     let by_form = "Sends its answer by a form that the browser posts.";
     let like_the_suite = "The same, as the suite's simulated provider does it.";
     let third_party = "Sends a person to where the client's sign-ins start.";
+    let strangers = "Sends a person there to sign in with another provider.";
     let exchanged = "Nothing: of two sign-ins under way, one gets the other's answer.";
     let elsewhere = "Nothing: the answer to a sign-in elsewhere is brought to its client.";
     let mut rows = all_at(At::Callback, Flow::Login, RESPONSES);
@@ -40,6 +41,13 @@ pub(super) fn responses() -> Vec<Scenario> {
         right("form-post-like-the-suite", like_the_suite, form(SUITE), Flow::Userinfo),
         row(Fault::LoginRequired, Flow::Login, At::Callback, "provider_error").given(at_once),
         right("3rd-party-init-login", third_party, USUAL, Flow::ThirdPartyLogin),
+        misused(
+            "3rd-party-init-login-elsewhere",
+            strangers,
+            Flow::StrangersLogin,
+            At::Begin,
+            "issuer_mismatch",
+        ),
         mismatch("callback-replayed", "Nothing: its answer is brought twice.", Flow::Replay),
         mismatch("callbacks-exchanged", exchanged, Flow::Exchanged),
         mismatch("sign-in-of-another-provider", elsewhere, Flow::OtherProvider),
