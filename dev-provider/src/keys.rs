@@ -218,10 +218,10 @@ pub(crate) fn with_broken_signature(token: &str) -> String {
 /// ([RFC 8017 9.2](https://www.rfc-editor.org/rfc/rfc8017#section-9.2)).
 pub(crate) fn padded_digest(alg: Alg, input: &[u8]) -> Vec<u8> {
     let digest = alg.digest(input);
-    let (oid, length) = match alg {
-        Alg::Rs256 => (1, 32),
-        Alg::Rs384 => (2, 48),
-        Alg::Rs512 => (3, 64),
+    let (oid, length) = match digest.len() {
+        32 => (1, 32),
+        48 => (2, 48),
+        _ => (3, 64),
     };
     let mut info =
         vec![0x30, length + 17, 0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, oid, 5, 0, 4, length];
