@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::config::{Config, SessionSettings};
 use crate::error::TokenError;
-use crate::jose::Claims;
+use crate::jose::json::{MAX_MEMBERS, Object};
+use crate::jose::{Claims, base64url};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::userinfo::Userinfo;
@@ -92,6 +93,12 @@ impl Session {
     #[must_use]
     pub fn id_token(&self) -> &Secret {
         &self.id_token
+    }
+
+    /// The `nonce` of its last ID token, if that had one.
+    pub(crate) fn nonce(&self) -> Option<String> {
+        let payload = base64url::decode_public(self.id_token.expose().split('.').nth(1)?)?;
+        Object::parse(&payload, MAX_MEMBERS).ok()?.get("nonce").ok()?
     }
 
     /// The access token, opaque to anyone but the server it is for: for calls on the person's behalf. `None` if it has

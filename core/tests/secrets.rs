@@ -74,7 +74,8 @@ fn walk(spy: &mut Spy) {
     spy.secret("code verifier", login["code_verifier"].as_str().unwrap());
     spy.show(&redirect.login);
     let callback = spy.authorize(&redirect.url);
-    let callback = Callback::parse(callback.query().unwrap()).unwrap();
+    let callback = Callback::parse(callback.query().unwrap()).map_err(oidc_core::Error::from);
+    let Some(callback) = spy.outcome(callback) else { return };
     spy.show(&callback);
     let finished = spy.run(|now| client.finish_login(redirect.login, callback, now));
     let Some(session) = spy.outcome(finished) else { return };

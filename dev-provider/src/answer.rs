@@ -45,6 +45,17 @@ impl Delivery {
         Delivery::NAMES.iter().find(|(delivery, _)| *delivery == self).map_or("", |(_, name)| name)
     }
 
+    pub(crate) fn explain(self) -> &'static str {
+        match self {
+            Delivery::Whole => "The right answer, whole.",
+            Delivery::Drip => "The right answer, by one byte every 200 ms.",
+            Delivery::Hang => "No answer, on a connection that stays open.",
+            Delivery::Reset => "No answer: the connection is reset.",
+            Delivery::Cut => "Half of the right answer, then the connection is closed.",
+            Delivery::Endless => "The right answer, and spaces without end.",
+        }
+    }
+
     pub(crate) fn from_name(name: &str) -> Option<Delivery> {
         Delivery::NAMES.iter().find(|(_, known)| *known == name).map(|(delivery, _)| *delivery)
     }

@@ -6,7 +6,6 @@ use http::StatusCode;
 use url::Url;
 
 use crate::answer::{self, Reply};
-use crate::fault::Fault;
 use crate::form::{Ask, Params, with_query};
 use crate::model::DevClient;
 use crate::pages;
@@ -63,8 +62,8 @@ impl DevProvider {
         if self.require_par && pushed.is_none() {
             return self.refuse(&return_to, ("invalid_request", "the request must be pushed first"));
         }
-        if self.has_fault(&Fault::AccessDenied) {
-            return self.refuse(&return_to, ("access_denied", "the provider was told to deny"));
+        if let Some(refused) = self.refusal_of_all() {
+            return self.refuse(&return_to, refused);
         }
         match self.pending(params, return_to.clone()) {
             Ok(pending) => self.proceed(pending, ask, now),
@@ -126,14 +125,10 @@ impl DevProvider {
     /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207#section-2)).
     pub(crate) fn respond(&self, to: &ReturnTo, mut params: Vec<(&'static str, String)>) -> Reply {
         if let Some(state) = &to.state {
-            let wrong = if self.has_fault(&Fault::StateInvalid) { "1" } else { "" };
-            params.push(("state", format!("{state}{wrong}")));
+            params.push(("state", state.clone()));
         }
-        match self.fault {
-            Some(Fault::IssParamMissing) => {}
-            Some(Fault::IssParamWrong) => params.push(("iss", format!("{}1", self.issuer()))),
-            _ => params.push(("iss", self.issuer().to_owned())),
-        }
+        params.push(("iss", self.issuer().to_owned()));
+        self.spoil_response(&mut params);
         if to.form_post {
             answer::html(StatusCode::OK, pages::form_post(&to.redirect_uri, &params))
         } else {

@@ -15,13 +15,15 @@ use crate::provider::DevProvider;
 impl DevProvider {
     /// [OpenID Connect Discovery 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
     pub(crate) fn discovery(&mut self, _ask: &Ask, _now: u64) -> Reply {
-        cached(answer::json(StatusCode::OK, &self.metadata()))
+        let mut metadata = if self.like_the_suite { self.metadata_like_the_suite() } else { self.metadata() };
+        self.spoil_metadata(&mut metadata);
+        let text = self.metadata_text(&metadata);
+        cached(answer::reply(StatusCode::OK, "application/json", text.into_bytes()))
     }
 
     fn metadata(&self) -> Value {
-        let mismatch = if self.has_fault(&Fault::DiscoveryIssuerMismatch) { "INVALID" } else { "" };
         let mut metadata = json!({
-            "issuer": format!("{}{mismatch}", self.issuer()),
+            "issuer": self.issuer(),
             "authorization_endpoint": self.url("/authorize"),
             "token_endpoint": self.url("/token"),
             "userinfo_endpoint": self.url("/userinfo"),
@@ -71,17 +73,9 @@ impl DevProvider {
 
     /// [RFC 7517 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
     pub(crate) fn published_keys(&mut self, _ask: &Ask, _now: u64) -> Reply {
-        cached(answer::json(StatusCode::OK, &self.key_set()))
-    }
-
-    pub(crate) fn key_set(&self) -> Value {
-        match &self.fault {
-            Some(Fault::EmptyKeys) => json!({ "keys": [] }),
-            Some(Fault::TooManyKeys) => self.keys.published_crowd(),
-            Some(Fault::KidAbsentSingleJwks) => self.keys.published_without_kid(1),
-            Some(Fault::KidAbsentMultipleJwks) => self.keys.published_without_kid(3),
-            _ => self.keys.published(),
-        }
+        let registered = self.has_fault(&Fault::KeysMediaType);
+        let media_type = if registered { "application/jwk-set+json" } else { "application/json" };
+        cached(answer::reply(StatusCode::OK, media_type, self.key_set_text().into_bytes()))
     }
 
     /// An access token in plain text, for a demo's `curl`.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use rsa::pkcs8::DecodePrivateKey;
-use rsa::traits::PublicKeyParts;
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BoxedUint, PrivateKey, PublicKey};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -76,17 +76,9 @@ impl KeyRing {
         let input = format!("{}.{}", base64url(header), base64url(payload));
         let signature = match alg {
             "none" => Vec::new(),
-            _ => self.signature(Alg::from_name(alg).unwrap_or(Alg::Rs256), input.as_bytes()),
+            _ => signature(self.current.index, Alg::from_name(alg).unwrap_or(Alg::Rs256), input.as_bytes()),
         };
         format!("{input}.{}", base64url(&signature))
-    }
-
-    fn signature(&self, alg: Alg, input: &[u8]) -> Vec<u8> {
-        let index = self.current.index;
-        match alg {
-            Alg::Curve(curve) => curve.signature(index, input),
-            rsa => rsa.rsa_signature(private_key(index), input).unwrap_or_default(),
-        }
     }
 
     /// The set: the current key, those kept, and keys that a relying party must skip.
@@ -95,6 +87,47 @@ impl KeyRing {
         let rsa = signing.clone().map(|key| public_jwk(key.index, Some(&key.kid)));
         let on_curves = signing.flat_map(|key| self.on_curves(key));
         json!({ "keys": rsa.chain(on_curves).chain(self.decoys()).collect::<Vec<_>>() })
+    }
+
+    /// The same, by a key that is not published.
+    pub(crate) fn compact_by_stranger(&self, header: &[u8], payload: &[u8]) -> String {
+        let input = format!("{}.{}", base64url(header), base64url(payload));
+        let signature = signature((self.current.index + DEV_KEYS - 1) % DEV_KEYS, self.alg, input.as_bytes());
+        format!("{input}.{}", base64url(&signature))
+    }
+
+    /// A key of nobody's, as long as the keys were not rotated.
+    pub(crate) fn stranger(&self) -> Value {
+        public_jwk((self.current.index + DEV_KEYS - 1) % DEV_KEYS, None)
+    }
+
+    /// And another one.
+    pub(crate) fn other_stranger(&self) -> Value {
+        public_jwk((self.current.index + DEV_KEYS - 2) % DEV_KEYS, None)
+    }
+
+    /// What nobody should publish of the key that signs.
+    pub(crate) fn private_parts(&self) -> Value {
+        let key = private_key(self.current.index);
+        let primes: Vec<String> = key.primes().iter().map(|prime| base64url(&prime.to_be_bytes())).collect();
+        json!({ "d": base64url(&key.d().to_be_bytes()), "p": primes[0], "q": primes[1] })
+    }
+
+    /// Eight keys, as the simulated provider of the OpenID Foundation's suite has them: of three signing types two, three or
+    /// one, and two for encryption.
+    pub(crate) fn published_like_the_suite(&self) -> Value {
+        let kid = |purpose: &str| base64url(&Sha256::digest(format!("{}{purpose}", self.current.kid))[..16]);
+        let mut keys = vec![
+            public_jwk(self.current.index, Some(&self.current.kid)),
+            public_jwk((self.current.index + 1) % DEV_KEYS, Some(&kid("RSA"))),
+        ];
+        let mut others = elliptic_keys();
+        others.extend(decoys().skip(1));
+        for (at, key) in others.iter_mut().enumerate() {
+            key["kid"] = kid(&at.to_string()).into();
+        }
+        keys.append(&mut others);
+        json!({ "keys": keys })
     }
 
     /// The set without `kid`s, in which `count` RSA keys could have signed; the one that does is the last of them.
@@ -126,6 +159,13 @@ impl KeyRing {
     /// No key of a curve that signs must be skipped.
     fn decoys(&self) -> impl Iterator<Item = Value> {
         decoys().filter(|jwk| self.curves.iter().all(|curve| jwk["crv"] != curve.name()))
+    }
+}
+
+fn signature(index: usize, alg: Alg, input: &[u8]) -> Vec<u8> {
+    match alg {
+        Alg::Curve(curve) => curve.signature(index, input),
+        rsa => rsa.rsa_signature(private_key(index), input).unwrap_or_default(),
     }
 }
 
@@ -215,6 +255,32 @@ pub(crate) fn with_broken_signature(token: &str) -> String {
     format!("{input}.{}", base64url(&broken))
 }
 
+/// What a signature is before it is raised to the private exponent
+/// ([RFC 8017 9.2](https://www.rfc-editor.org/rfc/rfc8017#section-9.2)).
+pub(crate) fn padded_digest(alg: Alg, input: &[u8]) -> Vec<u8> {
+    let digest = alg.digest(input);
+    let (oid, length) = match digest.len() {
+        32 => (1, 32),
+        48 => (2, 48),
+        _ => (3, 64),
+    };
+    let mut info =
+        vec![0x30, length + 17, 0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, oid, 5, 0, 4, length];
+    info.extend(digest);
+    let mut padded = vec![0xff; 256 - info.len()];
+    (padded[0], padded[1]) = (0, 1);
+    if let Some(last) = padded.last_mut() {
+        *last = 0;
+    }
+    padded.extend(info);
+    padded
+}
+
+/// None, if they are not base64url.
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
+    Base64UrlUnpadded::decode_vec(text).unwrap_or_default()
+}
+
 pub(crate) fn base64url(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }
@@ -257,22 +323,50 @@ const DER: [&[u8]; DEV_KEYS] = [
 /// Keys beside those that sign, as real key sets have them: of other types, and for another use.
 fn decoys() -> impl Iterator<Item = Value> {
     [
-        json!({
-            "kty": "EC", "crv": "P-256", "use": "sig", "kid": "decoy-p256",
-            "x": "7MzjxdrA9oFWj76EeXXF1fddv8DXII9skFS66fi5EKE",
-            "y": "Rxy299tBgf4KloQ5FYr3ijXxKN29Tvl4KVKxfTizmAo",
-        }),
+        decoy_p256(),
         json!({
             "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "decoy-ed25519",
             "x": "a11QciEmX_fy8FCWNNtP6L77l4aNzxY6OwdMnJdatCo",
         }),
         json!({
-            "kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": "decoy-enc",
+            "kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": DECOY_ENC,
             "e": "AQAB",
             "n": ENCRYPTION_MODULUS,
         }),
     ]
     .into_iter()
+}
+
+pub(crate) const DECOY_P256: &str = "decoy-p256";
+pub(crate) const DECOY_ENC: &str = "decoy-enc";
+
+pub(crate) fn decoy_p256() -> Value {
+    json!({
+        "kty": "EC", "crv": "P-256", "use": "sig", "kid": DECOY_P256,
+        "x": "7MzjxdrA9oFWj76EeXXF1fddv8DXII9skFS66fi5EKE",
+        "y": "Rxy299tBgf4KloQ5FYr3ijXxKN29Tvl4KVKxfTizmAo",
+    })
+}
+
+/// Two of P-256, one of secp256k1, one for encryption; their coordinates are those of the curves' base points, so that each
+/// is a point of its curve.
+fn elliptic_keys() -> Vec<Value> {
+    let p256 = || {
+        json!({
+            "kty": "EC", "crv": "P-256", "use": "sig",
+            "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+            "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+        })
+    };
+    let secp256k1 = json!({
+        "kty": "EC", "crv": "secp256k1", "use": "sig",
+        "x": "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g",
+        "y": "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg",
+    });
+    let mut encryption = p256();
+    encryption["use"] = "enc".into();
+    encryption["alg"] = "ECDH-ES".into();
+    vec![decoy_p256(), p256(), secp256k1, encryption]
 }
 
 const ENCRYPTION_MODULUS: &str = "\

@@ -57,6 +57,7 @@ mod router;
 mod seeded;
 mod server;
 mod store;
+mod suite;
 mod token;
 mod userinfo;
 

@@ -162,6 +162,7 @@ impl DevProvider {
             scope: pending.scope.clone(),
             nonce: pending.nonce.clone(),
             auth_time: session.auth_time,
+            max_age_asked: pending.max_age.is_some(),
             acr: session.acr.clone(),
             sid: session.sid.clone(),
         };

@@ -5,6 +5,7 @@ use http::header::SET_COOKIE;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Reply};
+use crate::fault::EVENT;
 use crate::form::{Ask, Params, with_query};
 use crate::keys::Opened;
 use crate::login::{COOKIE, Session};
@@ -107,7 +108,8 @@ impl DevProvider {
         if !client.allows_after_logout(uri) {
             return Err("This post_logout_redirect_uri is not registered for the client.");
         }
-        let state = params.get("state").map(|state| ("state", state.to_owned()));
+        let state = params.get("state").and_then(|state| self.state_after_logout(state));
+        let state = state.map(|state| ("state", state));
         Ok(Some(with_query(uri, state.as_slice())))
     }
 
@@ -156,27 +158,35 @@ impl DevProvider {
     }
 
     /// [Back-Channel Logout 1.0, 2.4](https://openid.net/specs/openid-connect-backchannel-1_0.html#LogoutToken)
-    fn logout_token(&mut self, sub: Option<&str>, sid: Option<&str>, client_id: &str, now: u64) -> String {
+    pub(crate) fn logout_token(
+        &mut self,
+        sub: Option<&str>,
+        sid: Option<&str>,
+        client_id: &str,
+        now: u64,
+    ) -> String {
         let mut claims = json!({
             "iss": self.issuer(),
             "aud": client_id,
             "iat": now,
             "exp": now.saturating_add(LOGOUT_TOKEN_LIFETIME),
             "jti": self.random.token(),
-            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+            "events": { EVENT: {} },
         });
         for (name, value) in [("sub", sub), ("sid", sid)] {
             if let Some(value) = value {
                 claims[name] = value.into();
             }
         }
-        self.signed("logout+jwt", &claims)
+        let claims = claims.as_object().cloned().unwrap_or_default();
+        self.sign_logout_token(claims, now)
     }
 
     /// An ID token of this provider; it may have expired.
     fn own_id_token(&self, token: &str) -> Option<Opened> {
         let token = Opened::from_token(token)?;
-        let is_id_token = token.header.get("typ").and_then(Value::as_str) == Some("JWT");
+        let typ = token.header.get("typ").and_then(Value::as_str);
+        let is_id_token = typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
         (is_id_token && token.text("iss") == Some(self.issuer())).then_some(token)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Made};
 use crate::keys::{self, Alg};
 use crate::model::AccessTokenRequest;
 use crate::provider::DevProvider;
@@ -15,6 +15,8 @@ pub(crate) struct Grant {
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
     pub(crate) auth_time: u64,
+    /// The request has a `max_age`, for which `auth_time` must be told.
+    pub(crate) max_age_asked: bool,
     pub(crate) acr: Option<String>,
     pub(crate) sid: String,
 }
@@ -62,7 +64,8 @@ impl DevProvider {
             lifetime: ACCESS_TOKEN_LIFETIME,
             extra,
         };
-        self.mint_access_token(request, now)
+        let token = self.mint_access_token(request, now);
+        self.handed_out(token)
     }
 
     /// [OpenID Connect Core 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)
@@ -73,6 +76,7 @@ impl DevProvider {
         refreshed: bool,
         now: u64,
     ) -> String {
+        let now = self.minting_time(now);
         let mut claims = self.claims_about(&grant.sub, &grant.scope);
         insert(
             &mut claims,
@@ -91,49 +95,11 @@ impl DevProvider {
         if let Some(nonce) = &grant.nonce {
             claims.insert("nonce".to_owned(), nonce.as_str().into());
         }
+        if self.like_the_suite {
+            self.reduce_like_the_suite(&mut claims, grant);
+        }
         self.spoil_claims(&mut claims, refreshed, now);
-        self.sign_id_token(&Value::Object(claims), &grant.client_id)
-    }
-
-    fn spoil_claims(&self, claims: &mut Map<String, Value>, refreshed: bool, now: u64) {
-        match self.fault {
-            Some(Fault::NonceInvalid) => append(claims, "nonce", "1"),
-            Some(Fault::InvalidIss) => append(claims, "iss", "1"),
-            Some(Fault::InvalidAud) => append(claims, "aud", "1"),
-            Some(Fault::InvalidAtHash) => append(claims, "at_hash", "1"),
-            Some(Fault::RefreshInvalidIss) if refreshed => append(claims, "iss", "1"),
-            Some(Fault::RefreshInvalidSub) if refreshed => append(claims, "sub", "1"),
-            Some(Fault::NonceMissing) => drop(claims.remove("nonce")),
-            Some(Fault::MissingAud) => drop(claims.remove("aud")),
-            Some(Fault::MissingSub) => drop(claims.remove("sub")),
-            Some(Fault::MissingIat) => drop(claims.remove("iat")),
-            Some(Fault::MissingExp) => drop(claims.remove("exp")),
-            Some(Fault::Expired) => {
-                let expired = now.saturating_sub(3600);
-                insert(claims, json!({ "iat": expired.saturating_sub(ID_TOKEN_LIFETIME), "exp": expired }));
-            }
-            _ => {}
-        }
-    }
-
-    fn sign_id_token(&mut self, claims: &Value, client_id: &str) -> String {
-        let payload = claims.to_string();
-        let mut header = self.header("JWT");
-        match self.fault {
-            Some(Fault::SigNone) => self.sign(&json!({ "alg": "none" }), claims),
-            Some(Fault::InvalidSigRs256) => keys::with_broken_signature(&self.sign(&header, claims)),
-            Some(Fault::InvalidSigHs256) => {
-                header["alg"] = "HS256".into();
-                let secret =
-                    self.client(client_id).and_then(|client| client.secret.clone()).unwrap_or_default();
-                keys::compact_hs256(header.to_string().as_bytes(), payload.as_bytes(), secret.as_bytes())
-            }
-            Some(Fault::UnknownKid) => {
-                header["kid"] = self.random.token().into();
-                self.sign(&header, claims)
-            }
-            _ => self.sign(&header, claims),
-        }
+        self.sign_id_token(Made { claims, grant, beside }, now)
     }
 
     /// A token of this type, by the current key and algorithm.
@@ -141,9 +107,10 @@ impl DevProvider {
         self.sign(&self.header(typ), claims)
     }
 
-    fn header(&self, typ: &str) -> Value {
+    pub(crate) fn header(&self, typ: &str) -> Value {
         let mut header = json!({ "alg": self.keys.alg.name(), "typ": typ });
-        if !matches!(self.fault, Some(Fault::KidAbsentSingleJwks | Fault::KidAbsentMultipleJwks)) {
+        let without_kid = [Fault::KidAbsentSingleJwks, Fault::KidAbsentMultipleJwks, Fault::KidAbsentInToken];
+        if !without_kid.iter().any(|fault| self.has_fault(fault)) {
             header["kid"] = self.keys.kid().into();
         }
         header
@@ -186,7 +153,12 @@ pub(crate) enum Beside<'a> {
     Code(&'a str),
 }
 
-impl Beside<'_> {
+impl<'a> Beside<'a> {
+    pub(crate) fn text(self) -> &'a str {
+        let (Beside::AccessToken(value) | Beside::Code(value)) = self;
+        value
+    }
+
     fn claim(self) -> &'static str {
         match self {
             Beside::AccessToken(_) => "at_hash",
@@ -197,8 +169,7 @@ impl Beside<'_> {
     /// [OpenID Connect Core 3.1.3.6](https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken) and
     /// [3.3.2.11](https://openid.net/specs/openid-connect-core-1_0.html#HybridIDToken)
     fn hash(self, alg: Alg) -> String {
-        let (Beside::AccessToken(value) | Beside::Code(value)) = self;
-        let digest = alg.digest(value.as_bytes());
+        let digest = alg.digest(self.text().as_bytes());
         keys::base64url(&digest[..digest.len() / 2])
     }
 }

@@ -27,6 +27,9 @@ pub struct DevProvider {
     pub(crate) signed_userinfo: bool,
     pub(crate) mtls_aliases: bool,
     pub(crate) require_par: bool,
+    pub(crate) like_the_suite: bool,
+    /// What stands for an access token that tells its bearer nothing.
+    pub(crate) opaque_tokens: Store<String>,
     pub(crate) fault: Option<Fault>,
     pub(crate) requests: BTreeMap<String, usize>,
     pub(crate) sessions: Store<Session>,
@@ -68,6 +71,8 @@ impl DevProvider {
             signed_userinfo: false,
             mtls_aliases: false,
             require_par: false,
+            like_the_suite: false,
+            opaque_tokens: Store::new(),
             fault: None,
             requests: BTreeMap::new(),
             sessions: Store::new(),

@@ -74,8 +74,11 @@ pub(crate) struct Refresh {
 impl DevProvider {
     /// [RFC 6749 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub(crate) fn token(&mut self, ask: &Ask, now: u64) -> Reply {
+        if let Some(reply) = self.token_answer_to_all() {
+            return reply;
+        }
         match self.granted(ask, now) {
-            Ok(body) => no_store(answer::json(StatusCode::OK, &Value::Object(body))),
+            Ok(body) => self.spoil_token_reply(no_store(answer::json(StatusCode::OK, &Value::Object(body)))),
             Err(error) => error.into_reply(),
         }
     }
@@ -124,6 +127,7 @@ impl DevProvider {
         params: &Params,
         now: u64,
     ) -> Result<Map<String, Value>, TokenError> {
+        let rotates = !self.has_fault(&Fault::RefreshNotRotated);
         let value = params.get("refresh_token");
         let value = value.ok_or(TokenError::new("invalid_request", "refresh_token is missing"))?;
         let refresh =
@@ -138,7 +142,7 @@ impl DevProvider {
         }
         let mut grant = refresh.grant.clone();
         grant.scope = narrowed(&grant.scope, params.get("scope"))?;
-        refresh.spent = true;
+        refresh.spent = rotates;
         Ok(self.tokens(&grant, &family, true, now))
     }
 
@@ -165,7 +169,9 @@ impl DevProvider {
             extra: Map::new(),
         };
         let access_token = self.mint_access_token(request, now);
-        Ok(self.token_response(&access_token, scope))
+        let mut response = self.token_response(&access_token, scope);
+        self.spoil_tokens(&mut response, false);
+        Ok(response)
     }
 
     fn tokens(&mut self, grant: &Grant, family: &str, refreshed: bool, now: u64) -> Map<String, Value> {
@@ -175,10 +181,8 @@ impl DevProvider {
         let access_token = self.mint_granted_access_token(grant, now);
         self.join_family(&access_token, family);
         let mut response = self.token_response(&access_token, &grant.scope);
-        if !self.has_fault(&Fault::MissingIdToken) {
-            let id_token = self.mint_id_token(grant, Beside::AccessToken(&access_token), refreshed, now);
-            response.insert("id_token".to_owned(), id_token.into());
-        }
+        let id_token = self.mint_id_token(grant, Beside::AccessToken(&access_token), refreshed, now);
+        response.insert("id_token".to_owned(), id_token.into());
         if grant.has_scope("offline_access") {
             let value = self.random.token();
             let refresh =
@@ -186,15 +190,17 @@ impl DevProvider {
             self.refresh_tokens.insert(value.clone(), refresh);
             response.insert("refresh_token".to_owned(), value.into());
         }
+        self.spoil_tokens(&mut response, refreshed);
         response
     }
 
     fn token_response(&self, access_token: &str, scope: &str) -> Map<String, Value> {
-        let token_type = if self.has_fault(&Fault::TokenTypeMac) { "mac" } else { "Bearer" };
         let mut response = Map::new();
         response.insert("access_token".to_owned(), access_token.into());
-        response.insert("token_type".to_owned(), token_type.into());
-        response.insert("expires_in".to_owned(), json!(ACCESS_TOKEN_LIFETIME));
+        response.insert("token_type".to_owned(), "Bearer".into());
+        if !self.like_the_suite {
+            response.insert("expires_in".to_owned(), json!(ACCESS_TOKEN_LIFETIME));
+        }
         response.insert("scope".to_owned(), scope.into());
         response
     }

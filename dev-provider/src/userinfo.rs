@@ -5,10 +5,9 @@ use http::header::WWW_AUTHENTICATE;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Reply, no_store};
-use crate::fault::Fault;
 use crate::form::Ask;
 use crate::keys::Opened;
-use crate::mint::{append, has_scope, insert};
+use crate::mint::{has_scope, insert};
 use crate::provider::DevProvider;
 
 impl DevProvider {
@@ -23,12 +22,13 @@ impl DevProvider {
             return refusal(StatusCode::FORBIDDEN, ", error=\"insufficient_scope\", scope=\"openid\"");
         }
         let claims = self.userinfo_claims(&token);
-        no_store(self.userinfo_reply(claims, token.text("client_id").unwrap_or_default()))
+        let reply = self.userinfo_reply(claims, token.text("client_id").unwrap_or_default());
+        no_store(self.spoil_userinfo_reply(reply))
     }
 
     /// A living access token of this provider.
     pub(crate) fn own_access_token(&self, token: &str, now: u64) -> Option<Opened> {
-        let token = Opened::from_token(token)?;
+        let token = Opened::from_token(self.meant_by(token))?;
         let is_access_token = token.header.get("typ").and_then(Value::as_str) == Some("at+jwt");
         let lives = token.claims.get("exp").and_then(Value::as_u64).is_some_and(|exp| now < exp);
         let ours = token.text("iss") == Some(self.issuer());
@@ -39,17 +39,16 @@ impl DevProvider {
         let sub = token.text("sub").unwrap_or_default();
         let mut claims = self.claims_about(sub, token.text("scope").unwrap_or_default());
         claims.insert("sub".to_owned(), sub.into());
-        if self.has_fault(&Fault::UserinfoInvalidSub) {
-            append(&mut claims, "sub", "invalid");
-        }
         claims
     }
 
     fn userinfo_reply(&self, mut claims: Map<String, Value>, client_id: &str) -> Reply {
-        if !self.signed_userinfo {
+        if !self.signs_userinfo() {
+            self.spoil_userinfo(&mut claims);
             return answer::json(StatusCode::OK, &Value::Object(claims));
         }
         insert(&mut claims, json!({ "iss": self.issuer(), "aud": client_id }));
+        self.spoil_userinfo(&mut claims);
         let jwt = self.signed("JWT", &Value::Object(claims));
         answer::reply(StatusCode::OK, "application/jwt", jwt.into_bytes())
     }

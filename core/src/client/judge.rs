@@ -198,7 +198,8 @@ impl Client {
                 Err(error) => return Step::Done(this.keys_without_metadata(need, &error, now)),
             };
             let (backend, danger) = (Arc::clone(&this.inner.backend), this.inner.config.danger);
-            let load = keys::load(metadata.jwks_uri.to_string(), backend, danger);
+            let algorithms = &this.inner.config.algorithms;
+            let load = keys::load(metadata.jwks_uri.to_string(), backend, danger, algorithms);
             this.inner.keys.obtain(need, load, deadline, now).map(now, |keys| {
                 keys.map_err(|Unavailable { retry_after, .. }| TokenError::KeysUnavailable { retry_after })
             })

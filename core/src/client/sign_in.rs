@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::{Purpose, Step};
 use crate::time::UnixTime;
-use crate::token::TokenRules;
+use crate::token::{TokenRules, equal};
 
 impl Client {
     /// Starts a sign-in: where to send the browser, and what to bind to it meanwhile.
@@ -243,6 +243,10 @@ impl Client {
             let claims = claims?;
             if claims.sub() != Some(session.sub()) {
                 return Err(ProviderError::SubjectMismatch.into());
+            }
+            let nonces = claims.get::<String>("nonce").zip(session.nonce());
+            if nonces.is_some_and(|(new, original)| !equal(&new, &original)) {
+                return Err(ProviderError::IdToken(TokenError::ClaimInvalid("nonce")).into());
             }
             let refreshed = session.refreshed(Some((id_token, claims)), response.granted(now));
             refreshed.map_err(|error| ProviderError::IdToken(error).into())

@@ -99,7 +99,7 @@ pub struct SkippedKey {
 pub enum SkipReason {
     /// Not a strict JSON object, or a member is missing or of a wrong type.
     Malformed,
-    /// `kty` is not `RSA`, nor one that a feature adds.
+    /// `kty` is not `RSA`, nor one that a feature adds and the configuration allows an algorithm of.
     KeyType,
     /// `crv` is none that goes with `kty` here.
     Curve,
@@ -158,6 +158,18 @@ impl KeySet {
             }
         }
         Ok(parsed)
+    }
+
+    /// Without the keys whose type serves none of these algorithms: an algorithm that is compiled in and not allowed makes no
+    /// set out of none.
+    #[must_use]
+    pub(crate) fn for_algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        let serves = |key: &Key| algorithms.iter().any(|algorithm| key.key_type.serves(*algorithm));
+        let (keys, others): (Vec<_>, Vec<_>) = self.keys.into_iter().partition(serves);
+        let skipped = others.into_iter().map(|key| SkippedKey { kid: key.kid, reason: SkipReason::KeyType });
+        self.skipped.extend(skipped);
+        self.keys = keys;
+        self
     }
 
     /// No key can be used.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use oidc_dev_provider::{Delivery, DevProvider, Endpoint, Fault};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use oidc_dev_provider::{Delivery, DevClient, DevProvider, Endpoint, Fault};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::browser::{Browser, ISSUER, claims, header, verifies};
 
@@ -27,6 +29,7 @@ fn every_fault_has_a_name_of_its_own_that_leads_back() {
     assert_eq!(names.len(), faults.len());
     for fault in faults {
         assert_eq!(Fault::from_name(&fault.name()), Some(fault.clone()));
+        assert!(fault.explain().ends_with('.'), "{fault}");
         assert!(
             fault.name().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
             "{fault}"
@@ -54,11 +57,24 @@ fn transcript(fault: Option<Fault>) -> String {
     let back = browser.authorize(&[]);
     note("authorize", &back.location);
     let tokens = browser.redeem(&back.param("code").unwrap_or_default(), &[]);
-    note("token", &tokens.body);
+    note("token", &format!("{} {}", tokens.header("content-type"), tokens.body));
     let tokens: Value = serde_json::from_str(&tokens.body).unwrap_or_default();
     let refreshed = browser.refresh(tokens["refresh_token"].as_str().unwrap_or_default());
     note("refresh", &refreshed.body);
     note("userinfo", &browser.userinfo(tokens["access_token"].as_str().unwrap_or_default()).body);
+    let client = DevClient {
+        back_channel_logout_uri: Some("http://127.0.0.1:3000/backchannel-logout".to_owned()),
+        ..DevClient::confidential("demo-client", "demo-secret")
+    };
+    browser.provider.add_client(client);
+    let calls = browser.provider.back_channel_logout(Some("ada"), Some("sid"), "demo-client", browser.now);
+    note("back-channel", &calls[0].logout_token);
+    let end = "/end-session?client_id=demo-client&state=s&post_logout_redirect_uri=http://127.0.0.1:3000/";
+    let page = browser.get(end);
+    note(
+        "end-session",
+        &browser.post("/end-session/confirm", &[("transaction", &page.field("transaction"))]).location,
+    );
     seen
 }
 
@@ -69,7 +85,7 @@ fn every_fault_shows_and_none_without_being_set() {
     for fault in Fault::all() {
         // How the token and userinfo endpoints deliver is asserted below: it is not in the bodies.
         if !matches!(fault, Fault::Deliver(Endpoint::Token | Endpoint::Userinfo, _)) {
-            assert_ne!(right, transcript(Some(fault.clone())), "{fault}");
+            assert!(right != transcript(Some(fault.clone())), "{fault}");
         }
     }
 }
@@ -112,6 +128,38 @@ fn signatures_are_wrong_as_the_fault_is_named() {
     assert!(verifies(tokens["access_token"].as_str().unwrap(), &browser.provider.jwks()));
 }
 
+/// What a key that is embedded in the token, or one without a secret exponent, would take for right.
+#[test]
+fn forged_signatures_are_right_by_the_key_that_they_are_made_for() {
+    for fault in [Fault::EmbeddedJwk, Fault::Jku, Fault::X5u, Fault::X5c] {
+        let mut browser = with(fault.clone());
+        let tokens = browser.tokens();
+        let token = tokens["id_token"].as_str().unwrap();
+        assert!(!verifies(token, &browser.provider.jwks()), "{fault}");
+        browser.provider.set_fault(Some(Fault::KidTwice));
+        assert!(verifies(token, &browser.provider.jwks()), "{fault}: the second key of this name");
+    }
+    let mut browser = with(Fault::RsaExponentOne);
+    let tokens = browser.tokens();
+    let (input, signature) = tokens["id_token"].as_str().unwrap().rsplit_once('.').unwrap();
+    let padded = Base64UrlUnpadded::decode_vec(signature).unwrap();
+    let digest_info = "3031300d060960864801650304020105000420";
+    let hex: String = padded.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(input).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, format!("0001{}00{digest_info}{digest}", "ff".repeat(202)));
+}
+
+#[test]
+fn unused_bits_of_a_signature_are_all_that_differs() {
+    let mut browser = with(Fault::Base64TrailingBits);
+    let tokens = browser.tokens();
+    let (input, signature) = tokens["id_token"].as_str().unwrap().rsplit_once('.').unwrap();
+    assert!(Base64UrlUnpadded::decode_vec(signature).is_err());
+    let (start, last) = signature.split_at(signature.len() - 1);
+    let before = char::from(last.as_bytes()[0] - 1);
+    assert!(verifies(&format!("{input}.{start}{before}"), &browser.provider.jwks()));
+}
+
 #[test]
 fn hs256_is_a_right_hmac_by_the_clients_secret() {
     let mut browser = with(Fault::InvalidSigHs256);
@@ -122,8 +170,6 @@ fn hs256_is_a_right_hmac_by_the_clients_secret() {
 
 /// RFC 2104 in the words of its definition: H(K xor opad, H(K xor ipad, text)).
 fn hmac_by_definition(key: &[u8], text: &str) -> String {
-    use base64ct::{Base64UrlUnpadded, Encoding};
-    use sha2::{Digest, Sha256};
     let mut block = key.to_vec();
     block.resize(64, 0);
     let pad = |with: u8| block.iter().map(|byte| byte ^ with).collect::<Vec<u8>>();
@@ -265,4 +311,22 @@ fn a_delivery_goes_with_the_right_answer() {
     let token = answer("POST", "/token");
     assert_eq!((token.delivery, token.response.status().as_u16()), (Delivery::Drip, 401));
     assert_eq!(answer("GET", "/jwks").delivery, Delivery::Whole);
+}
+
+#[test]
+fn it_can_be_as_the_simulated_provider_of_the_suite() {
+    let mut provider = DevProvider::new(&format!("{ISSUER}/test/a/alias/"));
+    provider.like_the_suite();
+    let mut browser = Browser::at(provider);
+    let path = "/test/a/alias";
+    let metadata = browser.get(&format!("{path}/.well-known/openid-configuration")).json();
+    assert_eq!(metadata["issuer"], format!("{ISSUER}{path}/"));
+    assert_eq!(metadata["token_endpoint"], format!("{ISSUER}{path}/token"));
+    assert_eq!(metadata["id_token_signing_alg_values_supported"][0], "none");
+    let keys = browser.get(&format!("{path}/jwks")).json();
+    let keys = keys["keys"].as_array().unwrap();
+    let kids: BTreeSet<&str> = keys.iter().map(|key| key["kid"].as_str().unwrap()).collect();
+    assert_eq!((keys.len(), kids.len()), (8, 8));
+    let signing = |key: &&Value| key["kty"] == "RSA" && key["use"] == "sig";
+    assert_eq!(keys.iter().filter(signing).count(), 2);
 }
