@@ -589,6 +589,7 @@ fn p09_features_add_and_are_the_known_ones() {
                 ("ecdsa", r#"["oidc-core/ecdsa"]"#),
                 ("eddsa", r#"["oidc-core/eddsa"]"#),
                 ("metrics", r#"["oidc-core/metrics"]"#),
+                ("client-key", r#"["dep:aws-lc-rs", "dep:rustls-pki-types"]"#),
                 ("rsa-pss", r#"["oidc-core/rsa-pss"]"#),
                 ("redis", r#"["dep:redis"]"#),
                 ("rouille", r#"["dep:rouille"]"#),
@@ -602,6 +603,7 @@ fn p09_features_add_and_are_the_known_ones() {
                 ("ecdsa", r#"["oidc-core/ecdsa"]"#),
                 ("eddsa", r#"["oidc-core/eddsa"]"#),
                 ("metrics", r#"["oidc-core/metrics"]"#),
+                ("client-key", r#"["dep:aws-lc-rs", "dep:rustls-pki-types"]"#),
                 ("rsa-pss", r#"["oidc-core/rsa-pss"]"#),
                 ("redis", r#"["dep:redis", "tokio/sync"]"#),
                 ("actix", r#"["dep:actix-web"]"#),
@@ -628,7 +630,7 @@ fn p09_features_add_and_are_the_known_ones() {
 }
 
 /// What is compiled only without a feature is where a feature could take something away: there is one such item that does
-/// nothing, and one in each driver that refuses a store which it was built without. That verdicts are the same is shown by this suite, which `.ci/run` runs with `metrics` and without.
+/// nothing, and in each driver one that refuses a store, and one that refuses a key, which it was built without. That verdicts are the same is shown by this suite, which `.ci/run` runs with `metrics` and without.
 #[test]
 fn p09_no_code_is_left_out_by_a_feature() {
     let mut without = Vec::new();
@@ -644,7 +646,9 @@ fn p09_no_code_is_left_out_by_a_feature() {
     }
     let refuses = "fn in_redis(_: &str) -> Result<Arc<dyn SessionStore>, ConfigError> {";
     let counts = "fn count_fetch<T>(_: &'static str, _: &Result<Loaded<T>, Failure>) {}";
-    assert_eq!(without, [counts, refuses, refuses]);
+    let no_key =
+        "fn with_key(_: ConfigBuilder, _: &str, _: Option<&str>) -> Result<ConfigBuilder, ConfigError> {";
+    assert_eq!(without, [counts, no_key, refuses, no_key, refuses]);
 }
 
 #[test]
