@@ -347,6 +347,49 @@ fn a_secret_that_changes_is_asked_for_each_time() {
     }
 }
 
+#[test]
+fn what_proves_the_client_is_in_no_error_though_the_provider_repeats_it() {
+    let form_encoded = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect::<String>();
+    let basic = Base64::encode_string(format!("web:{form_encoded}").as_bytes());
+    for auth in [ClientAuth::Basic, ClientAuth::Post, ClientAuth::SecretJwt, ClientAuth::PrivateKeyJwt] {
+        for proof in ["authorization", "client_secret", "client_assertion"] {
+            let mut world = world(auth);
+            answer_at(&mut world, "/token", 400, move |request| {
+                let header = request.headers().get(proof).map(|value| value.to_str().unwrap().to_owned());
+                let repeated = form(request).remove(proof).or(header).unwrap_or_default();
+                json!({ "error": repeated, "error_description": format!("what is {repeated}?") })
+            });
+            let client = world.client();
+            let error = world.run(|now| client.client_credentials("", now)).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            let sent = form(proven(&world)[0]);
+            let assertion = sent.get("client_assertion").map(|text| text[..20].to_owned());
+            let secrets = [Some(SECRET.to_owned()), Some(basic.clone()), assertion];
+            for secret in secrets.into_iter().flatten() {
+                assert!(!shown.contains(&secret), "{auth:?}: {shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_comes_back_as_it_was_encoded_is_in_no_error_either() {
+    let form_encoded: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+    for auth in [ClientAuth::Basic, ClientAuth::Post] {
+        let mut world = world(auth);
+        let repeated = form_encoded.clone();
+        answer_at(
+            &mut world,
+            "/token",
+            400,
+            move |_| json!({ "error": "invalid_request", "error_description": format!("no {repeated}") }),
+        );
+        let client = world.client();
+        let error = world.run(|now| client.client_credentials("", now)).unwrap_err();
+        assert!(!error.to_string().contains(&form_encoded), "{error}");
+    }
+}
+
 /// The provider's metadata says that it takes these ways only.
 fn offering(mut world: World, methods: &'static [&'static str]) -> World {
     world.between = Some(Box::new(move |request, response| {
