@@ -224,7 +224,8 @@ pub(crate) fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<Prov
     let code = text(&answer, "error").ok()??;
     let description = text(&answer, "error_description").ok().flatten();
     if let (Some((configured, offered)), "invalid_client") = (&sent.unoffered, &*code) {
-        return Some(ProviderError::ClientAuth { configured: *configured, offered: offered.clone() });
+        let (purpose, configured, offered) = (sent.purpose, *configured, offered.clone());
+        return Some(ProviderError::ClientAuth { purpose, configured, offered });
     }
     Some(ProviderError::Refused {
         purpose: sent.purpose,

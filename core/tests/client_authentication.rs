@@ -421,6 +421,24 @@ fn a_client_that_is_refused_learns_which_ways_there_are_if_its_own_is_none() {
 }
 
 #[test]
+fn it_is_told_at_which_endpoint_the_client_was_refused() {
+    let mut world = offering(world(ClientAuth::Basic), &["private_key_jwt"]);
+    world.provider.add_client(DevClient::confidential("web", "another"));
+    let (client, token) = (world.client(), Secret::new("opaque"));
+    let told = |error: Error| error.to_string();
+    for (error, endpoint) in [
+        (told(world.run(|now| client.client_credentials("", now)).unwrap_err()), "token: "),
+        (told(world.run(|now| client.introspect(&token, now)).unwrap_err()), "introspection: "),
+        (
+            told(world.run(|now| client.revoke(&token, TokenHint::AccessToken, now)).unwrap_err()),
+            "revocation: ",
+        ),
+    ] {
+        assert!(error.starts_with(endpoint) && error.contains("private_key_jwt"), "{error}");
+    }
+}
+
+#[test]
 fn a_resource_server_with_a_client_asks_for_tokens_and_about_them_and_signs_nobody_in() {
     for auth in ALL.into_iter().filter(|auth| *auth != ClientAuth::None) {
         let config = with_credentials(Config::resource_server(ISSUER, "api").client_id("web"), auth);
