@@ -171,6 +171,11 @@ impl AuthorizationRequest {
         Ok(Self { endpoint: endpoint.clone(), parameters, login })
     }
 
+    /// What of it nobody may learn but the provider.
+    pub(crate) fn secrets(&self) -> [&Secret; 2] {
+        [&self.login.state, &self.login.nonce]
+    }
+
     /// By way of the browser.
     pub(crate) fn redirect(self) -> Redirect {
         let mut url = self.endpoint;

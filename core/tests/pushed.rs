@@ -276,6 +276,25 @@ fn a_demand_that_is_no_truth_value_is_no_metadata() {
 }
 
 #[test]
+fn what_was_pushed_is_in_no_error_though_the_provider_repeats_it() {
+    for name in ["state", "nonce", "client_secret"] {
+        let mut world = demanding(pushing().client_auth(ClientAuth::Post));
+        answer_with(&mut world, move |request| {
+            let repeated = &support::form(request)[name];
+            answered(
+                400,
+                "application/json",
+                &json!({ "error": "x", "error_description": repeated }).to_string(),
+            )
+        });
+        let client = world.client();
+        let error = world.run(|now| client.begin_login(LoginOptions::default(), now)).unwrap_err();
+        let sent = &pushed(&world)[name];
+        assert!(!error.to_string().contains(sent) && error.to_string().contains("[redacted]"), "{error}");
+    }
+}
+
+#[test]
 fn the_callback_is_held_to_the_sign_in_that_was_pushed() {
     let (mut world, mut browser, mut other) = (world(), Browser::default(), Browser::default());
     let callback = browser.start(&mut world, "/profile");
