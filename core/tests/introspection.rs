@@ -130,6 +130,8 @@ fn a_token_that_the_provider_calls_alive_must_be_for_this_application_and_now() 
         (json!({ "exp": START - leeway }), Err(("expired", Some("exp")))),
         (json!({ "exp": 0 }), Err(("expired", Some("exp")))),
         (json!({ "exp": START as f64 + 0.5 }), Ok(())),
+        (json!({ "nbf": START + leeway }), Ok(())),
+        (json!({ "nbf": START + leeway + 1 }), Err(("not_yet_valid", Some("nbf")))),
         (json!({ "aud": "api" }), Err(("claim_invalid", Some("aud")))),
         (json!({ "aud": ["api", "web"] }), Ok(())),
         (json!({ "aud": ["api", "other"] }), Err(("claim_invalid", Some("aud")))),
