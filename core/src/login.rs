@@ -234,7 +234,7 @@ fn parameters(
 }
 
 /// Parameters that an extra one must not be: the protocol sets them, and each may stand only once.
-pub(crate) const RESERVED: [&str; 17] = [
+pub(crate) const RESERVED: [&str; 20] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -252,6 +252,10 @@ pub(crate) const RESERVED: [&str; 17] = [
     "claims",
     "request",
     "request_uri",
+    // What proves the client stands beside them in a pushed request, and never in an address.
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
 ];
 
 fn check_extra(

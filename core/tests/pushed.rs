@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode};
 use oidc_core::guard::Policy;
+use oidc_core::profile::ProviderProfile;
 use oidc_core::step::{FetchError, FetchResult};
 use oidc_core::{Config, LoginOptions, Secret};
 use oidc_dev_provider::DevClient;
@@ -167,6 +168,20 @@ fn what_a_sign_in_asks_for_beyond_the_ordinary_is_pushed_too() {
         assert_eq!(pushed[name], value);
     }
     assert_eq!(query(&redirect.url).len(), 2);
+}
+
+#[test]
+fn what_proves_the_client_comes_from_nowhere_else() {
+    for name in ["client_id", "client_secret", "client_assertion", "client_assertion_type", "request_uri"] {
+        for mut world in [world(), World::new()] {
+            let client = world.client();
+            let options = LoginOptions { extra: vec![(name.into(), "x".into())], ..LoginOptions::default() };
+            let error = world.run(|now| client.begin_login(options, now)).unwrap_err();
+            assert_eq!((error.code(), world.fetched.len()), ("reserved_parameter", 1), "{name}");
+        }
+        let profile = ProviderProfile::standard("careless").authorize_parameter(name, "x");
+        assert_eq!(pushing().profile(profile).build().unwrap_err().setting(), "authorize_parameter");
+    }
 }
 
 #[test]
