@@ -710,6 +710,8 @@ fn providers_that_cannot_be_told_apart_end_the_start() {
         (vec![first(), at(B, "https://rp.example:8443/callback/b")], "redirect_uri", "one origin"),
         (vec![first(), server(B)], "redirect_uri", "missing for some"),
         (vec![server(A), second()], "redirect_uri", "missing for some"),
+        (vec![first().session_store(true), second()], "session_store", "the same"),
+        (vec![first(), second().session_store(true)], "session_store", "the same"),
     ];
     for (at, (configs, setting, part)) in cases.into_iter().enumerate() {
         let error = built(configs).expect_err(&format!("row {at}"));

@@ -30,7 +30,7 @@ impl Guard {
     ///
     /// # Errors
     /// [`ConfigError`] when there is no client, two are of the same issuer, or of the same redirect URI, or of different
-    /// origins; or when no cookie secret is configured and none could be made.
+    /// origins, or some have a session store and others none; or when no cookie secret is configured and none could be made.
     pub fn several(clients: Vec<Client>) -> Result<Self, ConfigError> {
         let mut clients = clients.into_iter();
         let first =
@@ -43,6 +43,11 @@ impl Guard {
             return Err(ConfigError::new("issuer", problem));
         }
         check_redirect_uris(&all().cloned().collect::<Vec<_>>())?;
+        let has_store = |client: &Client| client.config().session.has_store;
+        if all().any(|client| has_store(client) != has_store(&first)) {
+            let problem = "must be the same for all providers: what is used up is then known to all";
+            return Err(ConfigError::new("session_store", problem));
+        }
         let wrong = |error: crate::Error| ConfigError::new("cookie_secret", error.to_string());
         let browser = Browser::of(&first, &others).map_err(wrong)?.map(Arc::new);
         Ok(Self { client: first, others: others.into(), choice: None, browser })
