@@ -9,6 +9,7 @@ use http::Method;
 use oidc_core::config::{ConfigBuilder, ResponseMode, ResponseType};
 use oidc_core::guard::Policy;
 use oidc_core::keys::Freshness;
+use oidc_core::profile::{IssuerPolicy, ProviderProfile};
 use oidc_core::step::FetchError;
 use oidc_core::{Client, Config, Guard, Secret};
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevProvider, Fault};
@@ -96,16 +97,20 @@ fn token_of(world: &mut World, issuer: &str) -> String {
     provider(world, issuer).access_token(request, now)
 }
 
+fn merged(mut of: Value, changes: Value) -> Value {
+    let (Value::Object(members), Value::Object(changes)) = (&mut of, changes) else { panic!("no objects") };
+    members.extend(changes);
+    of
+}
+
 /// An access token with these header members and claims, by the key of `signer`.
 fn forged(world: &mut World, signer: &str, header: Value, claims: Value) -> String {
     let now = world.now.as_secs();
-    let mut all = json!({ "iss": signer, "sub": "ada", "aud": "web", "client_id": "web", "scope": "read",
+    let all = json!({ "iss": signer, "sub": "ada", "aud": "web", "client_id": "web", "scope": "read",
         "iat": now, "exp": now + 300, "jti": "j-1" });
-    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
     let signer = provider(world, signer);
-    let mut head = json!({ "alg": "RS256", "typ": "at+jwt", "kid": signer.current_kid() });
-    head.as_object_mut().unwrap().extend(header.as_object().unwrap().clone());
-    signer.sign(&head, &all)
+    let own = json!({ "alg": "RS256", "typ": "at+jwt", "kid": signer.current_kid() });
+    signer.sign(&merged(own, header), &merged(all, claims))
 }
 
 fn login_at(issuer: &str) -> String {
@@ -570,12 +575,11 @@ fn back_channel(world: &mut World, token: &str) -> (u16, String) {
 /// A logout token that names this session, by the key of `signer`.
 fn logout_token(world: &mut World, signer: &str, claims: Value) -> String {
     let now = world.now.as_secs();
-    let mut all = json!({ "iss": signer, "aud": "web", "iat": now, "exp": now + 120, "jti": "the same",
+    let all = json!({ "iss": signer, "aud": "web", "iat": now, "exp": now + 120, "jti": "the same",
         "events": { EVENT: {} } });
-    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
     let signer = provider(world, signer);
     let header = json!({ "alg": "RS256", "typ": "logout+jwt", "kid": signer.current_kid() });
-    signer.sign(&header, &all)
+    signer.sign(&header, &merged(all, claims))
 }
 
 #[test]
@@ -721,6 +725,47 @@ fn providers_that_cannot_be_told_apart_end_the_start() {
     for fine in [vec![first()], vec![first(), second()], vec![server(A), server(B)], vec![server(A)]] {
         let issuers = fine.len();
         assert_eq!(built(fine).unwrap().clients().count(), issuers);
+    }
+}
+
+#[test]
+fn providers_that_take_tokens_of_the_same_issuer_end_the_start() {
+    let template = |allowed: &[&str]| IssuerPolicy::Template {
+        templates: vec!["https://{tid}.example".to_owned()],
+        claim: "tid",
+        allowed: allowed.iter().copied().map(str::to_owned).collect(),
+    };
+    let one_of = |names: &[&str]| IssuerPolicy::OneOf(names.iter().copied().map(str::to_owned).collect());
+    let segment = |prefix: &str| IssuerPolicy::Segment(prefix.to_owned());
+    for (of_a, of_b, apart) in [
+        (IssuerPolicy::Exact, IssuerPolicy::Exact, true),
+        (one_of(&[A, "https://old.example"]), IssuerPolicy::Exact, true),
+        (one_of(&[A, B]), IssuerPolicy::Exact, false),
+        (one_of(&[A, "https://x.example"]), one_of(&[B, "https://x.example"]), false),
+        (template(&["op"]), IssuerPolicy::Exact, true),
+        (template(&["op", "b"]), IssuerPolicy::Exact, false),
+        (template(&["op", "x"]), template(&["x"]), false),
+        (segment(A), segment(B), true),
+        (segment(A), one_of(&[B, "https://op.example/tenant"]), false),
+        (segment(A), segment("https://op.example/tenant"), false),
+        (segment(A), segment("https://op.example/tenant/deeper"), true),
+    ] {
+        let what = format!("{of_a:?} {of_b:?}");
+        let profile = |issuers: &IssuerPolicy| ProviderProfile::standard("test").issuers(issuers.clone());
+        let for_access =
+            |issuers: &IssuerPolicy| ProviderProfile::standard("test").access_token_issuers(issuers.clone());
+        let profiles = [[profile(&of_a), profile(&of_b)], [for_access(&of_a), for_access(&of_b)]];
+        for [of_a, of_b] in profiles {
+            let built = |configs: [ConfigBuilder; 2]| {
+                let clients =
+                    configs.map(|config| Client::new(config.build().unwrap(), Arc::new(Seeded::new())));
+                Guard::several(clients.into()).map_err(|error| error.setting())
+            };
+            let (one, other) = (first().profile(of_a), second().profile(of_b));
+            for built in [built([one.clone(), other.clone()]), built([other, one])] {
+                assert_eq!(built.map(|_| ()), if apart { Ok(()) } else { Err("issuer") }, "{what}");
+            }
+        }
     }
 }
 
