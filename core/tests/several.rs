@@ -5,13 +5,14 @@ mod support;
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method};
 use oidc_core::config::{ConfigBuilder, ResponseMode, ResponseType};
 use oidc_core::guard::Policy;
 use oidc_core::keys::Freshness;
 use oidc_core::profile::{IssuerPolicy, ProviderProfile};
+use oidc_core::sockets::{Ended, Notice, Sockets};
 use oidc_core::step::FetchError;
-use oidc_core::{Client, Config, Guard, Secret};
+use oidc_core::{Client, Config, Guard, Identity, Incoming, Secret, Step, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevProvider, Fault};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -287,6 +288,78 @@ fn the_keys_are_as_good_as_the_worst() {
     assert!(world.bearer(&token).identity.is_some());
     assert_eq!(world.guard.client().key_status(world.now).freshness, Freshness::Fresh);
     assert_eq!(world.guard.key_status(world.now).freshness, Freshness::Stale, "the second's are old");
+}
+
+/// A handshake with this token.
+fn socket(world: &mut World, token: &str) -> Identity {
+    let mut headers = HeaderMap::new();
+    headers.insert("upgrade", HeaderValue::from_static("websocket"));
+    headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}")).unwrap());
+    let incoming =
+        Incoming { method: &Method::GET, target: "/ws", headers: &headers, body: None, presented: None };
+    let guard = world.guard.clone();
+    match world.run(|now| guard.admit_socket(incoming, None, now)) {
+        Verdict::Allow { identity, .. } => identity.unwrap(),
+        refused @ Verdict::Reply { .. } => panic!("{refused:?}"),
+    }
+}
+
+#[test]
+fn a_socket_ends_with_the_key_of_its_own_provider() {
+    let static_keys = DevProvider::new(A).jwks().to_string();
+    for first in [first(), first().static_keys(&static_keys)] {
+        let mut world = world_of(first.sockets_end_with_key(true), second(), 1);
+        let (guard, mut sockets) = (world.guard.clone(), Sockets::default());
+        for issuer in [A, B] {
+            let token = token_of(&mut world, issuer);
+            let identity = socket(&mut world, &token);
+            sockets.enter(identity, issuer, world.now);
+        }
+        assert_eq!(sockets.due(&guard, world.now), []);
+        world.pass(120);
+        provider(&mut world, B).rotate_keys(false);
+        let token = token_of(&mut world, B);
+        assert_eq!(world.bearer(&token).sub(), Some("ada"), "the new keys are there");
+        assert_eq!(sockets.due(&guard, world.now), [(B, Notice::Ended(Ended::KeyWithdrawn))]);
+        assert_eq!(sockets.len(), 1);
+    }
+}
+
+#[test]
+fn keys_that_were_asked_for_first_and_came_last_end_sockets_too() {
+    let mut world = world_of(first().sockets_end_with_key(true), second(), 1);
+    let (guard, mut sockets) = (world.guard.clone(), Sockets::default());
+    for issuer in [A, B] {
+        let token = token_of(&mut world, issuer);
+        let identity = socket(&mut world, &token);
+        sockets.enter(identity, issuer, world.now);
+    }
+    provider(&mut world, B).rotate_keys(false);
+    world.pass(120);
+    let client = guard.clients().nth(1).unwrap().clone();
+    let token = token_of(&mut world, B);
+    let Step::Fetch(slow, reply) = client.verify_access_token(&token, world.now) else { panic!("no fetch") };
+    world.pass(1);
+    provider(&mut world, A).rotate_keys(true);
+    let token = token_of(&mut world, A);
+    assert_eq!(world.bearer(&token).sub(), Some("ada"));
+    assert_eq!(sockets.due(&guard, world.now), [], "the old key is still there");
+    let keys = world.send(slow);
+    let now = world.now;
+    world.run(|_| reply.resume(keys, now)).unwrap();
+    assert_eq!(sockets.due(&guard, world.now), [(B, Notice::Ended(Ended::KeyWithdrawn))]);
+}
+
+#[test]
+fn who_is_on_a_socket_does_not_become_their_namesake_at_another_provider() {
+    let mut world = world();
+    let token = token_of(&mut world, A);
+    let identity = socket(&mut world, &token);
+    let [own, other] = [A, B].map(|issuer| Secret::new(token_of(&mut world, issuer)));
+    let guard = world.guard.clone();
+    assert!(world.run(|now| guard.renew(&identity, &own, now)).is_ok());
+    let refused = world.run(|now| guard.renew(&identity, &other, now)).unwrap_err();
+    assert_eq!(refused.code(), "subject_mismatch");
 }
 
 #[test]
