@@ -421,6 +421,18 @@ fn a_client_that_is_refused_learns_which_ways_there_are_if_its_own_is_none() {
 }
 
 #[test]
+fn a_client_that_is_refused_costs_nobody_their_session() {
+    for offered in [["client_secret_basic"].as_slice(), &["private_key_jwt"]] {
+        let (mut world, mut browser) = (offering(world(ClientAuth::Basic), offered), Browser::default());
+        assert_eq!(browser.sign_in(&mut world).status(), 303);
+        world.provider.add_client(DevClient::confidential("web", "another"));
+        world.pass(3600 - 30);
+        assert_eq!(browser.open(&mut world, "/").sub(), Some("ada"), "{offered:?}");
+        assert_eq!(world.fetched.iter().filter(|purpose| **purpose == "token").count(), 2);
+    }
+}
+
+#[test]
 fn it_is_told_at_which_endpoint_the_client_was_refused() {
     let mut world = offering(world(ClientAuth::Basic), &["private_key_jwt"]);
     world.provider.add_client(DevClient::confidential("web", "another"));
