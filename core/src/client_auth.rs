@@ -215,8 +215,13 @@ impl Credentials {
                 let secret = source.secret(now)?;
                 match by {
                     SecretAuth::Basic => {
-                        let authorization = Some(basic(client_id, secret.expose())?);
-                        Ok(Proof { authorization, parameters: Vec::new(), secrets: vec![secret] })
+                        let credentials = basic(client_id, secret.expose());
+                        let authorization = Some(authorization(&credentials)?);
+                        Ok(Proof {
+                            authorization,
+                            parameters: Vec::new(),
+                            secrets: vec![secret, credentials],
+                        })
                     }
                     SecretAuth::Post => {
                         let parameters = vec![named(), ("client_secret", secret.expose().to_owned())];
@@ -280,10 +285,14 @@ fn signing_input(algorithm: &str, key_id: Option<&str>, claims: &Value) -> Strin
 }
 
 /// Both parts are form-encoded first ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, SigningFailed> {
+fn basic(client_id: &str, secret: &str) -> Secret {
     let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let credentials = format!("{}:{}", encode(client_id), encode(secret));
-    let mut value = HeaderValue::try_from(format!("Basic {}", Base64::encode_string(credentials.as_bytes())))
+    Secret::new(Base64::encode_string(credentials.as_bytes()))
+}
+
+fn authorization(credentials: &Secret) -> Result<HeaderValue, SigningFailed> {
+    let mut value = HeaderValue::try_from(format!("Basic {}", credentials.expose()))
         .map_err(|error| SigningFailed(error.to_string()))?;
     value.set_sensitive(true);
     Ok(value)

@@ -14,7 +14,7 @@ use url::{Host, Url};
 use crate::cache::Lifetimes;
 use crate::client_auth::Credentials;
 use crate::error::ConfigError;
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, IssuerPolicy};
 use crate::jose::Algorithm;
 use crate::profile::ProviderProfile;
 use crate::resource::Resource;
@@ -183,8 +183,18 @@ impl Config {
 
     /// Whether this is an issuer of access tokens for us.
     pub(crate) fn allows_access_token_issuer(&self, iss: &str) -> bool {
-        let issuers = self.profile.access_token_issuers.as_ref().unwrap_or(&self.profile.issuers);
-        issuers.allows(&self.issuer.0, iss)
+        self.access_token_issuers().allows(&self.issuer.0, iss)
+    }
+
+    fn access_token_issuers(&self) -> &IssuerPolicy {
+        self.profile.access_token_issuers.as_ref().unwrap_or(&self.profile.issuers)
+    }
+
+    /// Whether a token of ours could be one of this other's, too.
+    pub(crate) fn shares_issuer_with(&self, other: &Self) -> bool {
+        let overlap = |ours: &IssuerPolicy, theirs| ours.overlaps(&self.issuer.0, theirs, &other.issuer.0);
+        overlap(&self.profile.issuers, &other.profile.issuers)
+            || overlap(self.access_token_issuers(), other.access_token_issuers())
     }
 
     /// The issuer.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use url::form_urlencoded;
 
 use crate::client_auth::{AssertionAudience, ClientAuth};
 use crate::config::{Config, Registration};
@@ -47,10 +48,13 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// A text of the provider without them.
+    /// A text of the provider without them, be they as they are or as a form has them.
     pub(crate) fn excerpt(&self, text: &str) -> Excerpt {
         let texts = self.secrets.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
-        Excerpt::of(&texts.fold(text.to_owned(), |text, secret| text.replace(secret, "[redacted]")))
+        Excerpt::of(&texts.fold(text.to_owned(), |text, secret| {
+            let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            text.replace(secret, "[redacted]").replace(&encoded, "[redacted]")
+        }))
     }
 }
 
@@ -220,7 +224,8 @@ pub(crate) fn error_of(response: &Response<Vec<u8>>, sent: &Sent) -> Option<Prov
     let code = text(&answer, "error").ok()??;
     let description = text(&answer, "error_description").ok().flatten();
     if let (Some((configured, offered)), "invalid_client") = (&sent.unoffered, &*code) {
-        return Some(ProviderError::ClientAuth { configured: *configured, offered: offered.clone() });
+        let (purpose, configured, offered) = (sent.purpose, *configured, offered.clone());
+        return Some(ProviderError::ClientAuth { purpose, configured, offered });
     }
     Some(ProviderError::Refused {
         purpose: sent.purpose,

@@ -60,8 +60,12 @@ impl Introspection {
     /// When it ends, if the provider says so. A remembered answer is not to be used after that.
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixTime> {
-        let Some(Value::Number(exp)) = self.all.get("exp") else { return None };
-        UnixTime::from_numeric_date(&exp.to_string())
+        self.time("exp")
+    }
+
+    fn time(&self, name: &str) -> Option<UnixTime> {
+        let Some(Value::Number(number)) = self.all.get(name) else { return None };
+        UnixTime::from_numeric_date(&number.to_string())
     }
 
     /// One member as a `T`; `None` if it is not there or of another type.
@@ -120,8 +124,9 @@ impl Introspection {
         {
             return Err(TokenError::ClaimInvalid("aud"));
         }
-        match self.expires_at() {
-            Some(end) if now >= end.saturating_add(config.leeway) => Err(TokenError::Expired),
+        match (self.time("nbf"), self.expires_at()) {
+            (Some(start), _) if start > now.saturating_add(config.leeway) => Err(TokenError::NotYetValid),
+            (_, Some(end)) if now >= end.saturating_add(config.leeway) => Err(TokenError::Expired),
             _ => Ok(self),
         }
     }

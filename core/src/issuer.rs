@@ -98,6 +98,30 @@ impl IssuerPolicy {
         }
     }
 
+    /// That some name is one of both. Those that go by segments share one only if the shortest name of either is the other's.
+    pub(crate) fn overlaps(&self, configured: &str, other: &Self, other_configured: &str) -> bool {
+        let ours = self.some_names(configured);
+        let theirs = other.some_names(other_configured);
+        theirs.iter().any(|iss| self.allows(configured, iss))
+            || ours.iter().any(|iss| other.allows(other_configured, iss))
+    }
+
+    /// All of them; of those that go by segments, the shortest.
+    fn some_names(&self, configured: &str) -> Vec<String> {
+        match self {
+            Self::Exact => vec![configured.to_owned()],
+            Self::OneOf(names) => names.clone(),
+            Self::Template { templates, claim, allowed } => {
+                let place = format!("{{{claim}}}");
+                let of = |template: &String| {
+                    allowed.iter().map(|value| template.replacen(&place, value, 1)).collect::<Vec<_>>()
+                };
+                templates.iter().flat_map(of).collect()
+            }
+            Self::Segment(prefix) => vec![prefix.clone()],
+        }
+    }
+
     fn names<'a>(&self, configured: &str, iss: &str, claim: impl Fn(&str) -> Option<&'a str>) -> bool {
         match self {
             Self::Exact => iss == configured,

@@ -177,6 +177,11 @@ impl AuthorizationRequest {
         Ok(Self { endpoint: endpoint.clone(), parameters, login })
     }
 
+    /// What of it nobody may learn but the provider.
+    pub(crate) fn secrets(&self) -> [&Secret; 2] {
+        [&self.login.state, &self.login.nonce]
+    }
+
     /// By way of the browser.
     pub(crate) fn redirect(self) -> Redirect {
         let mut url = self.endpoint;
@@ -235,7 +240,7 @@ fn parameters(
 }
 
 /// Parameters that an extra one must not be: the protocol sets them, and each may stand only once.
-pub(crate) const RESERVED: [&str; 17] = [
+pub(crate) const RESERVED: [&str; 20] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -253,6 +258,10 @@ pub(crate) const RESERVED: [&str; 17] = [
     "claims",
     "request",
     "request_uri",
+    // What proves the client stands beside them in a pushed request, and never in an address.
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
 ];
 
 fn check_extra(

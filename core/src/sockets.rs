@@ -27,8 +27,8 @@ pub struct Sockets<T> {
     entered: u64,
     /// Those that nobody has looked at yet: one may have ended between its admission and its entry.
     unseen: Vec<u64>,
-    /// How much had ended, and when the keys had been asked for, when it was last looked at.
-    looked_at: (u64, Option<UnixTime>),
+    /// How much had ended, and when each provider's keys had been asked for, when it was last looked at.
+    looked_at: (u64, Vec<Option<UnixTime>>),
 }
 
 struct Open<T> {
@@ -97,7 +97,7 @@ impl<T> Default for Sockets<T> {
             by_key: 0,
             entered: 0,
             unseen: Vec::new(),
-            looked_at: (0, None),
+            looked_at: (0, Vec::new()),
         }
     }
 }
@@ -176,7 +176,9 @@ impl<T: Clone> Sockets<T> {
 
     /// Those that end before their time: among those that nobody has looked at, and among all if anything has changed.
     fn lost(&mut self, guard: &Guard, now: UnixTime) -> Vec<(u64, Ended)> {
-        let changes = (guard.endings(), guard.keys_asked_for(now).or(self.looked_at.1));
+        let before = |at| self.looked_at.1.get(at).copied().flatten();
+        let asked = guard.keys_asked_for(now).enumerate().map(|(at, asked)| asked.or_else(|| before(at)));
+        let changes = (guard.endings(), asked.collect());
         let unseen = std::mem::take(&mut self.unseen);
         let lost = |id: u64| {
             let identity = &self.open.get(&id)?.identity;
@@ -185,9 +187,10 @@ impl<T: Clone> Sockets<T> {
             }
             guard.has_lost_its_key(identity, now).then_some((id, Ended::KeyWithdrawn))
         };
-        if std::mem::replace(&mut self.looked_at, changes) == changes {
+        if self.looked_at == changes {
             return unseen.into_iter().filter_map(lost).collect();
         }
+        self.looked_at = changes;
         self.open.keys().copied().filter_map(lost).collect()
     }
 

@@ -61,7 +61,8 @@ impl Client {
                 .filter(|(name, _)| *name != "client_id" || !asker.names_client())
                 .collect();
             let endpoint = &metadata.pushed_authorization_request_endpoint;
-            asker.request(endpoint, PURPOSE, &parameters, [], left(PURPOSE, deadline, now)?)
+            let timeout = left(PURPOSE, deadline, now)?;
+            asker.request(endpoint, PURPOSE, &parameters, request.secrets(), timeout)
         });
         requested(fetch, pushed::request_uri, move |request_uri, _| {
             Step::Done(Ok(request.redirect_pushed(&proving.unwrap_or_default(), &request_uri)))

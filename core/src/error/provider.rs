@@ -56,6 +56,8 @@ pub enum ProviderError {
     },
     /// It does not know the client, and takes none of its way to authenticate.
     ClientAuth {
+        /// At which endpoint.
+        purpose: Purpose,
         /// What it says that it takes.
         offered: Excerpt,
         /// What was sent.
@@ -183,9 +185,10 @@ impl fmt::Display for ProviderError {
             Self::Refused { purpose, code, description: Some(text), .. } => {
                 write!(f, "{}: the provider answered {code}: {text}", purpose.name())
             }
-            Self::ClientAuth { offered, configured } => write!(
+            Self::ClientAuth { purpose, offered, configured } => write!(
                 f,
-                "token: invalid_client; the provider takes {offered}, configured is {:?}",
+                "{}: invalid_client; the provider takes {offered}, configured is {:?}",
+                purpose.name(),
                 configured.name()
             ),
             Self::TokenType(found) => write!(f, "token: token_type {found} is not Bearer"),

@@ -30,20 +30,18 @@ impl Guard {
     /// ([RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)), that must fit as well.
     ///
     /// # Errors
-    /// [`ConfigError`] when there is no client, two are of the same issuer, or of the same redirect URI, or of different
-    /// origins; or when no cookie secret is configured and none could be made.
+    /// [`ConfigError`] when there is no client; when two are of the same issuer, take tokens of the same issuer, or have the same
+    /// redirect URI; when their origins differ, or some have a session store and others none; or when no cookie secret is
+    /// configured and none could be made.
     pub fn several(clients: Vec<Client>) -> Result<Self, ConfigError> {
         let mut clients = clients.into_iter();
         let first =
             clients.next().ok_or(ConfigError::new("issuer", "is required, and there is no provider"))?;
         let others: Vec<Client> = clients.collect();
-        let all = || std::iter::once(&first).chain(&others);
-        let mut issuers = HashSet::new();
-        if let Some(twice) = all().find(|client| !issuers.insert(client.config().issuer())) {
-            let problem = format!("stands twice among the providers: {:?}", twice.config().issuer());
-            return Err(ConfigError::new("issuer", problem));
-        }
-        check_redirect_uris(&all().cloned().collect::<Vec<_>>())?;
+        let all: Vec<Client> = std::iter::once(&first).chain(&others).cloned().collect();
+        check_issuers(&all)?;
+        check_redirect_uris(&all)?;
+        check_stores(&all)?;
         let wrong = |error: crate::Error| ConfigError::new("cookie_secret", error.to_string());
         let browser = Browser::of(&first, &others).map_err(wrong)?.map(Arc::new);
         Ok(Self { client: first, others: others.into(), choice: None, browser })
@@ -170,6 +168,36 @@ fn check_redirect_uris(clients: &[Client]) -> Result<(), ConfigError> {
     }
     let origins: HashSet<String> = sign_ins.iter().map(|sign_in| sign_in.origin()).collect();
     if origins.len() > 1 { wrong("must be on one origin for all providers") } else { Ok(()) }
+}
+
+/// A token, or a session, must be of one provider's alone: what it holds is told to no other.
+fn check_issuers(clients: &[Client]) -> Result<(), ConfigError> {
+    let mut issuers = HashSet::new();
+    if let Some(twice) = clients.iter().find(|client| !issuers.insert(client.config().issuer())) {
+        let problem = format!("stands twice among the providers: {:?}", twice.config().issuer());
+        return Err(ConfigError::new("issuer", problem));
+    }
+    let shares = |one: &Client| {
+        let mut others = clients.iter().filter(|other| other.config().issuer() != one.config().issuer());
+        others.find(|other| one.config().shares_issuer_with(other.config()))
+    };
+    match clients.iter().find_map(|one| shares(one).map(|other| [one, other])) {
+        Some(pair) => {
+            let [one, other] = pair.map(|client| client.config().issuer());
+            let problem = format!("{one:?} and {other:?} take tokens of the same issuer");
+            Err(ConfigError::new("issuer", problem))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is used up at one provider's client must be known to all processes if it is at another's.
+fn check_stores(clients: &[Client]) -> Result<(), ConfigError> {
+    let with_store = clients.iter().filter(|client| client.config().session.has_store).count();
+    if with_store == 0 || with_store == clients.len() {
+        return Ok(());
+    }
+    Err(ConfigError::new("session_store", "must be the same for all providers"))
 }
 
 impl Browser {

@@ -155,9 +155,9 @@ impl Guard {
         identity.session().is_some_and(|session| self.client.has_ended(session))
     }
 
-    /// Changes when newer keys are there; `None` without any.
-    pub(crate) fn keys_asked_for(&self, now: UnixTime) -> Option<UnixTime> {
-        self.clients().filter_map(|client| client.keys_asked_for(now)).max()
+    /// Of each provider: changes when newer keys are there; `None` without any.
+    pub(crate) fn keys_asked_for(&self, now: UnixTime) -> impl Iterator<Item = Option<UnixTime>> {
+        self.clients().map(move |client| client.keys_asked_for(now))
     }
 
     /// It ends with its key, and that is not among the provider's any more. While no keys are at hand it goes on.

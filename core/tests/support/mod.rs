@@ -47,12 +47,16 @@ impl EntropySource for Seeded {
 
 pub struct World {
     pub provider: DevProvider,
+    /// Those at other hosts.
+    pub others: Vec<DevProvider>,
     pub guard: Guard,
     pub now: UnixTime,
     /// No connection to the provider can be made.
     pub down: bool,
     /// Purpose of every fetch that was sent, in order.
     pub fetched: Vec<&'static str>,
+    /// Every request that was sent, in order.
+    pub sent: Vec<Request<Vec<u8>>>,
     /// The session store; `None`: it is down.
     pub store: Option<Memory>,
     /// Stands between here and the store.
@@ -108,10 +112,12 @@ impl World {
         let now = UnixTime::from_secs(START);
         Self {
             provider,
+            others: Vec::new(),
             guard,
             now,
             down: false,
             fetched: Vec::new(),
+            sent: Vec::new(),
             store: Some(Memory::new()),
             on_store: None,
             between: None,
@@ -168,10 +174,12 @@ impl World {
             return Err(FetchError::Failed("connection refused".into()));
         }
         let Fetch { request, max_body, timeout, .. } = fetch;
+        self.sent.push(request.clone());
         if let Some(result) = self.instead.as_mut().and_then(|instead| instead(&request)) {
             return result;
         }
-        let mut answer = self.provider.answer(request.clone(), self.now.as_secs());
+        let now = self.now.as_secs();
+        let mut answer = self.provider_at(request.uri().host()).answer(request.clone(), now);
         if let Some(between) = &mut self.between {
             between(&request, &mut answer.response);
         }
@@ -185,6 +193,19 @@ impl World {
             }
             _ => Err(FetchError::Failed("connection reset".into())),
         }
+    }
+
+    /// The provider at this host.
+    pub fn provider_at(&mut self, host: Option<&str>) -> &mut DevProvider {
+        let at = |provider: &DevProvider| {
+            url::Url::parse(provider.issuer()).unwrap().host_str().map(str::to_owned).as_deref() == host
+        };
+        self.others.iter_mut().find(|provider| at(provider)).unwrap_or(&mut self.provider)
+    }
+
+    /// The forms that were sent to this path.
+    pub fn forms_sent_to(&self, path: &str) -> Vec<Form> {
+        self.sent.iter().filter(|request| request.uri().path() == path).map(form).collect()
     }
 
     pub fn run_store(&mut self, op: StoreOp) -> StoreResult {
@@ -229,6 +250,26 @@ impl World {
     }
 }
 
+/// Parameters, each of which stands once.
+pub type Form = BTreeMap<String, String>;
+
+/// The form of a request.
+pub fn form(request: &Request<Vec<u8>>) -> Form {
+    assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+    once(url::form_urlencoded::parse(request.body()).into_owned().collect())
+}
+
+/// The parameters of an address.
+pub fn query(url: &url::Url) -> Form {
+    once(url.query_pairs().into_owned().collect())
+}
+
+fn once(pairs: Vec<(String, String)>) -> Form {
+    let form: Form = pairs.iter().cloned().collect();
+    assert_eq!(form.len(), pairs.len(), "each parameter stands once: {pairs:?}");
+    form
+}
+
 /// A request to the application.
 #[derive(Clone)]
 pub struct Ask {
@@ -264,6 +305,26 @@ impl Ask {
         let name: HeaderName = name.parse().unwrap();
         self.headers.append(name, HeaderValue::from_bytes(value).unwrap());
         self
+    }
+
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Its form.
+    pub fn fields(&self) -> Form {
+        once(url::form_urlencoded::parse(&self.body).into_owned().collect())
+    }
+
+    /// The same with this form.
+    pub fn with_fields(self, fields: &Form) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        Self { body: body.into_bytes(), ..self }
+    }
+
+    /// The same for another target.
+    pub fn at(self, target: &str) -> Self {
+        Self { target: target.into(), ..self }
     }
 
     /// A person is loading a page.
@@ -390,21 +451,25 @@ impl Browser {
 pub fn authorize(world: &mut World, url: &url::Url) -> Ask {
     let path = &url[url::Position::BeforePath..];
     let request = Request::get(path).body(Vec::new()).unwrap();
-    let response = world.provider.answer(request, world.now.as_secs()).response;
+    let now = world.now.as_secs();
+    let response = world.provider_at(url.host_str()).answer(request, now).response;
     if let Some(location) = response.headers().get("location") {
         let url = url::Url::parse(location.to_str().unwrap()).unwrap();
         return Ask::get(&url[url::Position::BeforePath..]).page();
     }
     let html = String::from_utf8(response.into_body()).unwrap();
+    let unescaped = |text: &str| text.replace("&amp;", "&").replace("&#x2F;", "/");
+    let action = html.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let action = url::Url::parse(ORIGIN).unwrap().join(&unescaped(action)).unwrap();
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     for input in html.split("<input").skip(1) {
         let attribute = |name: &str| {
             let value = input.split(&format!("{name}=\"")).nth(1)?.split('"').next()?;
-            Some(value.replace("&amp;", "&").replace("&#x2F;", "/"))
+            Some(unescaped(value))
         };
         if let (Some(name), Some(value)) = (attribute("name"), attribute("value")) {
             form.append_pair(&name, &value);
         }
     }
-    Ask::form("/callback", form.finish()).page()
+    Ask::form(action.path(), form.finish()).page()
 }
