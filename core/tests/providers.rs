@@ -102,6 +102,20 @@ fn access_tokens_are_taken_with_their_scopes() {
 }
 
 #[test]
+fn an_opaque_access_token_is_said_to_be_one() {
+    let mut opaque = 0;
+    for provider in &PROVIDERS {
+        let fixture = provider.fixture();
+        for token in ["access_token", "opaque"].iter().filter(|token| fixture[token].is_string()) {
+            let line = provider.scene().token_error(token).to_string();
+            assert!(line.contains("an opaque one can only be introspected"), "{}: {line}", provider.fixture);
+            opaque += 1;
+        }
+    }
+    assert_eq!(opaque, 5);
+}
+
+#[test]
 fn an_access_token_is_no_id_token() {
     for provider in where_people_sign_in() {
         let mut scene = provider.scene();
