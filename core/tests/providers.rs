@@ -1,8 +1,13 @@
 //! Each preset and each setting of a profile, against documents and tokens of the shapes that real providers have.
 #![cfg(feature = "rsa")]
 
+#[path = "providers/quirks.rs"]
+mod quirks;
 #[path = "providers/scene.rs"]
 mod scene;
+#[allow(dead_code, reason = "the log alone is of use here")]
+#[path = "secrets/spy.rs"]
+mod spy;
 mod support;
 #[path = "providers/table.rs"]
 mod table;

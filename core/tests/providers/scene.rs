@@ -207,6 +207,12 @@ impl Scene {
         Self::of(name, settings(config))
     }
 
+    /// The same where this is configured as the issuer.
+    pub(crate) fn configured_as(name: &str, issuer: &str, profile: ProviderProfile) -> Self {
+        let fixture = fixture(name);
+        Self::of(name, config_for(issuer).audience(audience(&fixture)).profile(profile))
+    }
+
     /// Nobody signs in here: it takes access tokens.
     pub(crate) fn resource_server(name: &str, profile: ProviderProfile) -> Self {
         let fixture = fixture(name);
@@ -287,7 +293,7 @@ impl Scene {
     }
 
     /// What the browser brings back from this authorization request.
-    fn callback(&self, url: &Url) -> String {
+    pub(crate) fn callback(&self, url: &Url) -> String {
         let sent = parameters(url.query_pairs());
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("code", "a-code").append_pair("state", &sent["state"]);
