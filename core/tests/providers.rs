@@ -1,6 +1,8 @@
 //! Each preset and each setting of a profile, against documents and tokens of the shapes that real providers have.
 #![cfg(feature = "rsa")]
 
+#[path = "providers/attacks.rs"]
+mod attacks;
 #[path = "providers/quirks.rs"]
 mod quirks;
 #[path = "providers/scene.rs"]
