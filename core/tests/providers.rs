@@ -7,6 +7,8 @@ mod attacks;
 mod quirks;
 #[path = "providers/scene.rs"]
 mod scene;
+#[path = "providers/settings.rs"]
+mod settings;
 #[allow(dead_code, reason = "the log alone is of use here")]
 #[path = "secrets/spy.rs"]
 mod spy;
