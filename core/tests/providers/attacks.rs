@@ -236,6 +236,7 @@ fn profiles_that_would_take_too_much_are_refused_when_the_settings_are_built() {
         (own().logout(address("/logout")), "logout"),
         (own().metadata_url("http://op.example/metadata"), "metadata_url"),
         (own().bearer(&[]), "bearer"),
+        (own().scopes("profile"), "scopes"),
     ] {
         let shown = format!("{profile:?}");
         assert_eq!(config().profile(profile).build().expect_err(&shown).setting(), setting, "{shown}");

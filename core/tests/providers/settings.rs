@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use oidc_core::client_auth::{SignedSecret, Signer, SigningFailed};
-use oidc_core::config::{ClientAuth, Config};
+use oidc_core::config::{ClientAuth, Config, ResponseMode};
 use oidc_core::error::TokenError;
 use oidc_core::profile::{Endpoint, IssuerPolicy, Logout, NoncePolicy, ProviderProfile};
 use oidc_core::time::UnixTime;
@@ -181,6 +181,18 @@ fn keys_may_be_elsewhere_although_the_metadata_names_none() {
     scene.change(|fixture| fixture["metadata"]["jwks_uri"] = Value::Null);
     scene.idp(|idp| idp.moved.insert("jwks_uri", url.to_owned()));
     assert!(scene.judge("access_token").is_ok());
+}
+
+#[test]
+fn the_response_mode_and_the_scopes_are_the_profiles_unless_the_application_has_its_own() {
+    let profile = || own().response_mode(ResponseMode::FormPost).scopes("openid groups");
+    let sent = asked(&mut Scene::new("okta", profile()), LoginOptions::default());
+    assert_eq!((sent["response_mode"].as_str(), sent["scope"].as_str()), ("form_post", "openid groups"));
+    let mut scene = Scene::with("okta", |config| {
+        config.response_mode(ResponseMode::Query).scopes("openid").profile(profile())
+    });
+    let sent = asked(&mut scene, LoginOptions::default());
+    assert_eq!((sent.get("response_mode"), sent["scope"].as_str()), (None, "openid"));
 }
 
 #[test]
