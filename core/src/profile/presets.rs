@@ -170,7 +170,8 @@ impl ProviderProfile {
         Self { bearer: Some(JWT.to_vec()), logout: Logout::Local, ..Self::preset("Kubernetes") }
     }
 
-    /// LinkedIn, `https://www.linkedin.com/oauth`: it returns no nonce, refuses PKCE, and takes the secret in the form.
+    /// LinkedIn, `https://www.linkedin.com/oauth`: it returns no nonce, refuses PKCE, takes the secret in the form, and its
+    /// booleans may be strings. Nothing then holds a stolen code to its sign-in.
     #[must_use]
     pub fn linkedin() -> Self {
         let issuers = ["https://www.linkedin.com/oauth", "https://www.linkedin.com"];
@@ -180,6 +181,7 @@ impl ProviderProfile {
             pkce: false,
             client_auth: Some(ClientAuth::Post),
             logout: Logout::Local,
+            lenient_booleans: true,
             ..Self::preset("LinkedIn")
         }
     }

@@ -221,7 +221,8 @@ fn a_sign_out_stays_here_or_leads_to_an_address_of_the_providers_own() {
 
 #[test]
 fn booleans_that_are_strings_are_read_where_the_profile_says_so() {
-    for (fixture, profile) in [("apple", ProviderProfile::apple())] {
+    for (fixture, profile) in [("apple", ProviderProfile::apple()), ("linkedin", ProviderProfile::linkedin())]
+    {
         let session = Scene::new(fixture, profile.clone()).sign_in().unwrap();
         assert_eq!(session.claims().email_verified(), Some(true), "{fixture}");
         let session = Scene::new(fixture, profile.lenient_booleans(false)).sign_in().unwrap();

@@ -120,8 +120,8 @@ pub(crate) const PROVIDERS: [Provider; 16] = [
         call: "linkedin()",
         issuer: "`https://www.linkedin.com/oauth`",
         peculiar: "It forgets the nonce and refuses PKCE, so that nothing holds a stolen code to its sign-in. \
-                   The secret goes in the form. Access tokens are opaque. There \
-                   is no sign-out.",
+                   The secret goes in the form. Booleans are strings at times. Access tokens are opaque. \
+                   There is no sign-out.",
     },
     Provider {
         fixture: "okta",
