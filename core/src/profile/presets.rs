@@ -156,11 +156,15 @@ impl ProviderProfile {
         }
     }
 
-    /// Keycloak: the issuer is a realm's, `https://HOST/realms/REALM`. Access tokens are for `account` unless the client has an
-    /// audience mapper; where it has none, [`audience_claim`](Self::audience_claim) may be `azp`.
+    /// Keycloak: the issuer is a realm's, `https://HOST/realms/REALM`. Access tokens say `Bearer` as `typ`, which tells
+    /// them from ID tokens, and are for `account` unless the client has an audience mapper; where it has none, [`audience_claim`](Self::audience_claim) may be `azp`.
     #[must_use]
     pub fn keycloak() -> Self {
-        Self { bearer: Some(JWT.to_vec()), ..Self::preset("Keycloak") }
+        Self {
+            bearer: Some(JWT.to_vec()),
+            access_token_claims: vec![("typ", "Bearer".to_owned())],
+            ..Self::preset("Keycloak")
+        }
     }
 
     /// Service account tokens of a Kubernetes cluster, for a resource server. Where its key set cannot be reached, or only with

@@ -185,6 +185,20 @@ fn a_cognito_id_token_is_no_access_token_however_bare() {
 }
 
 #[test]
+fn a_keycloak_id_token_is_no_access_token_however_bare() {
+    for (kind, expected) in [
+        (json!("ID"), TokenError::ClaimInvalid("typ")),
+        (json!("Refresh"), TokenError::ClaimInvalid("typ")),
+        (Value::Null, TokenError::ClaimMissing("typ")),
+    ] {
+        let profile = ProviderProfile::keycloak();
+        let mut scene = Scene::with("keycloak", |config| config.audience("web").profile(profile));
+        scene.claims("id_token", json!({ "nonce": null, "at_hash": null, "typ": kind }));
+        assert_eq!(scene.token_error("id_token"), expected);
+    }
+}
+
+#[test]
 fn a_nonce_that_may_lack_must_be_right_where_it_is_there() {
     let mut scene = Scene::new("linkedin", ProviderProfile::linkedin());
     assert!(scene.sign_in().is_ok());
