@@ -105,8 +105,9 @@ impl ProviderProfile {
         }
     }
 
-    /// Microsoft Entra ID for these tenants, by their ids, whichever address the metadata is at: `common`, `organizations`, or
-    /// the one tenant's. Access tokens of version 1 are taken too. Tokens for Microsoft Graph are opaque to everybody else.
+    /// Microsoft Entra ID for these tenants, by their ids, where the issuer is `https://login.microsoftonline.com/common/v2.0` or
+    /// `…/organizations/v2.0`; for a tenant's own there is [`entra_tenant`](Self::entra_tenant). Access tokens of version 1 are
+    /// taken too. Tokens for Microsoft Graph are opaque to everybody else.
     #[must_use]
     pub fn entra(tenants: &[&str]) -> Self {
         let allowed: Vec<String> = tenants.iter().copied().map(str::to_owned).collect();
@@ -126,7 +127,7 @@ impl ProviderProfile {
         }
     }
 
-    /// Microsoft Entra ID for one tenant, where the issuer is `https://login.microsoftonline.com/TENANT/v2.0`.
+    /// Microsoft Entra ID for one tenant, where the issuer is `https://login.microsoftonline.com/TENANT/v2.0`, by its id.
     #[must_use]
     pub fn entra_tenant(tenant: &str) -> Self {
         Self { metadata_issuer: None, ..Self::entra(&[tenant]) }
