@@ -7,6 +7,7 @@ use oidc_core::{Config, Error};
 use serde_json::json;
 
 use crate::scene::Scene;
+use crate::support::config;
 use crate::table::TENANT;
 
 /// What somebody has who knows of no presets, and takes any JWT.
@@ -76,6 +77,20 @@ fn entra_access_tokens_of_version_1_are_named_and_taken_by_the_preset() {
             (vec!["reports.read"], Some("web".into()))
         );
     }
+}
+
+#[test]
+fn tokens_for_microsoft_graph_are_named_with_and_without_the_preset() {
+    for profile in [standard(), ProviderProfile::entra_tenant(TENANT)] {
+        for audience in ["00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com"] {
+            let mut scene = Scene::new("entra_tenant", profile.clone());
+            scene.claims("graph_token", json!({ "aud": audience }));
+            assert_eq!(quirk(&mut scene, "graph_token"), Quirk::MicrosoftGraph, "{}", profile.name());
+        }
+    }
+    let error = config().audience("https://graph.microsoft.com/").build().unwrap_err();
+    assert_eq!(error.setting(), "audience");
+    assert!(error.to_string().contains("this token is opaque to you"), "{error}");
 }
 
 #[test]
