@@ -138,6 +138,8 @@ impl IssuerPolicy {
             Quirk::Scheme.into()
         } else if iss.starts_with("https://sts.windows.net/") {
             Quirk::EntraVersion1.into()
+        } else if iss.ends_with("/adfs/services/trust") {
+            Quirk::AdfsTrust.into()
         } else {
             TokenError::ClaimInvalid("iss")
         }

@@ -17,6 +17,8 @@ pub enum Quirk {
     Tenant,
     /// `iss` is of Entra ID's version 1 tokens.
     EntraVersion1,
+    /// `iss` is of AD FS's access tokens.
+    AdfsTrust,
     /// `aud` is Microsoft Graph, whose tokens nobody else can verify.
     MicrosoftGraph,
     /// `aud` is Keycloak's own `account`.
@@ -28,7 +30,9 @@ impl Quirk {
     #[must_use]
     pub fn claim(self) -> &'static str {
         match self {
-            Self::TrailingSlash | Self::Scheme | Self::Tenant | Self::EntraVersion1 => "iss",
+            Self::TrailingSlash | Self::Scheme | Self::Tenant | Self::EntraVersion1 | Self::AdfsTrust => {
+                "iss"
+            }
             Self::MicrosoftGraph | Self::KeycloakAccount => "aud",
         }
     }
@@ -63,6 +67,7 @@ impl fmt::Display for Quirk {
                 "`iss` is that of Entra ID's version 1 tokens: set accessTokenAcceptedVersion to 2 in the API's \
                  manifest, or take both by `ProviderProfile::entra`"
             }
+            Self::AdfsTrust => "`iss` is that of AD FS's access tokens: take it by `ProviderProfile::adfs`",
             Self::MicrosoftGraph => {
                 "`aud` is Microsoft Graph: this token is opaque to you, ask for one with a scope of your own API"
             }

@@ -102,6 +102,17 @@ fn keycloak_tokens_for_account_are_named() {
 }
 
 #[test]
+fn adfs_access_tokens_are_named_by_their_issuer() {
+    for scheme in ["http", "https"] {
+        let mut scene = Scene::new("adfs", standard());
+        scene
+            .claims("access_token", json!({ "iss": format!("{scheme}://adfs.example/adfs/services/trust") }));
+        assert_eq!(quirk(&mut scene, "access_token"), Quirk::AdfsTrust);
+    }
+    assert!(Quirk::AdfsTrust.to_string().contains("`ProviderProfile::adfs`"));
+}
+
+#[test]
 fn cognito_tokens_lack_an_audience() {
     let mut scene = Scene::new("cognito", standard());
     assert_eq!(scene.token_error("access_token").claim(), Some("aud"));
