@@ -11,7 +11,7 @@ use super::{Error, TokenError};
 pub enum Quirk {
     /// `iss` and the configured issuer differ only by a slash at the end.
     TrailingSlash,
-    /// They differ only by http and https.
+    /// They differ only by their scheme, or one has none.
     Scheme,
     /// `iss` is of a tenant that is not one of those allowed.
     Tenant,
@@ -59,8 +59,8 @@ impl fmt::Display for Quirk {
                 "`iss` and the configured issuer differ only by a trailing slash: configure the provider's spelling"
             }
             Self::Scheme => {
-                "`iss` and the configured issuer differ only by http and https: name the other one as the issuer of \
-                 access tokens if the provider means it"
+                "`iss` and the configured issuer differ only by their scheme: if the provider means it, name the other \
+                 one by `ProviderProfile::issuers`, or for access tokens by `access_token_issuers`"
             }
             Self::Tenant => "`iss` is none of the allowed tenants'",
             Self::EntraVersion1 => {

@@ -113,6 +113,19 @@ fn adfs_access_tokens_are_named_by_their_issuer() {
 }
 
 #[test]
+fn an_issuer_of_another_scheme_or_none_is_named() {
+    let mut scene = Scene::new("google", standard());
+    assert!(
+        scene
+            .sign_in_error()
+            .starts_with("ID token: `iss` and the configured issuer differ only by their scheme")
+    );
+    let mut scene = Scene::new("keycloak", standard());
+    scene.claims("access_token", json!({ "iss": "http://sso.example/realms/staff" }));
+    assert_eq!(quirk(&mut scene, "access_token"), Quirk::Scheme);
+}
+
+#[test]
 fn cognito_tokens_lack_an_audience() {
     let mut scene = Scene::new("cognito", standard());
     assert_eq!(scene.token_error("access_token").claim(), Some("aud"));
