@@ -134,7 +134,9 @@ impl ProviderProfile {
     }
 
     /// Tokens of GitHub Actions, `https://token.actions.githubusercontent.com`, for a resource server: nobody signs in there.
-    /// Enterprises have an issuer below it, all with the same keys: which repository calls is for the application to look at.
+    /// Enterprises have an issuer below it, all with the same keys, and any of them is taken: which repository calls is for the
+    /// application to look at. One that configures its own issuer and takes no other's tokens says
+    /// `.issuers(IssuerPolicy::Exact)`.
     #[must_use]
     pub fn github_actions() -> Self {
         Self {

@@ -131,6 +131,20 @@ fn an_issuer_of_github_has_one_segment_at_most() {
 }
 
 #[test]
+fn an_enterprise_at_github_may_take_its_own_tokens_alone() {
+    let root = "https://token.actions.githubusercontent.com";
+    let own = format!("{root}/octo-enterprise");
+    for (iss, taken) in [(&*own, true), (root, false), (&format!("{root}/another"), false)] {
+        let profile = ProviderProfile::github_actions().issuers(IssuerPolicy::Exact);
+        let mut scene = Scene::configured_as("github_actions", &own, profile);
+        scene.change(|fixture| fixture["metadata"]["issuer"] = json!(own));
+        scene.idp(|idp| idp.metadata_at = format!("{own}/.well-known/openid-configuration"));
+        scene.claims("access_token", json!({ "iss": iss }));
+        assert_eq!(scene.judge("access_token").is_ok(), taken, "{iss}");
+    }
+}
+
+#[test]
 fn names_that_look_like_one_of_the_issuers_are_refused() {
     for (fixture, profile, issuers) in [
         (
