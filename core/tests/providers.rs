@@ -21,7 +21,7 @@ use std::path::Path;
 
 use oidc_core::profile::{ProviderProfile, Tested};
 use scene::{Scene, parameters};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use table::{PROVIDERS, where_people_sign_in};
 
 #[test]
@@ -134,11 +134,11 @@ fn an_access_token_is_no_id_token() {
 }
 
 #[test]
-fn an_id_token_is_no_access_token_but_where_the_provider_has_no_other() {
+fn an_id_token_of_a_sign_in_is_no_access_token_but_at_dex() {
     for provider in where_people_sign_in() {
         let profile = (provider.preset)();
         let mut scene = Scene::with(provider.fixture, |config| config.audience("web").profile(profile));
-        scene.idp(|idp| idp.nonce = Some("n".into()));
+        assert!(scene.sign_in().is_ok());
         assert_eq!(scene.judge("id_token").is_ok(), provider.fixture == "dex", "{}", provider.fixture);
     }
 }
@@ -153,6 +153,39 @@ fn a_nonce_of_another_sign_in_is_refused_by_each() {
             "ID token: claim `nonce` is not acceptable",
             "{}",
             provider.fixture
+        );
+    }
+}
+
+#[test]
+fn metadata_may_lack_all_lists_and_keys_all_names() {
+    for provider in where_people_sign_in() {
+        let (mut scene, name) = (provider.scene(), provider.fixture);
+        scene.change(|fixture| {
+            let lists = |metadata: &mut Map<String, Value>| metadata.retain(|_, member| member.is_string());
+            fixture["metadata"].as_object_mut().map(lists).unwrap();
+            fixture["keys"] = json!([{ "kty": "RSA", "n": "{n}", "e": "AQAB", "made_up": { "by": [name] } }]);
+            fixture["id_token"]["header"] = json!({ "alg": "RS256" });
+        });
+        assert!(scene.sign_in().is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_token_that_names_no_key_is_tried_with_four_at_most() {
+    for (keys, taken) in [(4, true), (5, false)] {
+        let mut scene = PROVIDERS.iter().find(|provider| provider.fixture == "ping").unwrap().scene();
+        scene.change(|fixture| {
+            let mut set = vec![json!({ "kty": "RSA", "n": "{other}", "e": "AQAB" }); keys];
+            set[keys - 1]["n"] = json!("{n}");
+            fixture["keys"] = json!(set);
+            fixture["access_token"]["header"] = json!({ "alg": "RS256" });
+        });
+        let judged = scene.judge("access_token").map(drop);
+        assert_eq!(
+            judged.map_err(|error| error.code()),
+            if taken { Ok(()) } else { Err("unknown_key") },
+            "{keys}"
         );
     }
 }
