@@ -107,6 +107,7 @@ impl Idp {
         let sent = parameters(form_urlencoded::parse(request.body()));
         let method = match sent.contains_key("client_secret") {
             true => "client_secret_post",
+            false if sent.contains_key("client_assertion") => "private_key_jwt",
             false if request.headers().contains_key("authorization") => "client_secret_basic",
             false => "none",
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use oidc_core::client_auth::{SignedSecret, Signer, SigningFailed};
+use oidc_core::client_auth::{AssertionAudience, SignedSecret, Signer, SigningFailed};
 use oidc_core::config::{ClientAuth, Config, ResponseMode};
 use oidc_core::error::TokenError;
 use oidc_core::profile::{Endpoint, IssuerPolicy, Logout, NoncePolicy, ProviderProfile};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{Scene, parameters};
 use crate::support::{ORIGIN, START};
+use crate::table::TENANT;
 
 fn own() -> ProviderProfile {
     ProviderProfile::standard("own").bearer(&[AccessToken::Jwt])
@@ -301,6 +302,38 @@ impl Signer for Recorder {
     }
 }
 
+impl Recorder {
+    /// All of it, which is one token's header and payload.
+    fn signed(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().concat()).unwrap()
+    }
+}
+
+fn parts(signed: &str) -> Vec<Value> {
+    let decoded = signed.split('.').map(|part| Base64UrlUnpadded::decode_vec(part).unwrap());
+    decoded.map(|part| serde_json::from_slice(&part).unwrap()).collect()
+}
+
+#[test]
+fn assertions_are_for_the_token_endpoint_where_the_provider_wants_it_so() {
+    let entra = "https://login.microsoftonline.com/common";
+    for (profile, audience) in [
+        (ProviderProfile::entra(&[TENANT]), format!("{entra}/oauth2/v2.0/token")),
+        (
+            ProviderProfile::entra(&[TENANT]).assertion_audience(AssertionAudience::Issuer),
+            format!("{entra}/v2.0"),
+        ),
+    ] {
+        let key = Arc::new(Recorder::default());
+        let signer: Arc<dyn Signer> = Arc::clone(&key) as _;
+        let application = Config::builder(&format!("{entra}/v2.0"), "web", &format!("{ORIGIN}/callback"));
+        let mut scene = Scene::with("entra_common", |_| application.signer(signer).profile(profile));
+        scene.sign_in().unwrap();
+        assert_eq!(redeemed(&scene).1, "private_key_jwt");
+        assert_eq!(parts(&key.signed())[1]["aud"], audience);
+    }
+}
+
 #[test]
 fn apples_secret_is_a_token_of_the_teams() {
     let key = Arc::new(Recorder::default());
@@ -312,12 +345,9 @@ fn apples_secret_is_a_token_of_the_teams() {
     scene.sign_in().unwrap();
     let (sent, method) = redeemed(&scene);
     assert_eq!((method, sent["client_id"].as_str()), ("client_secret_post", "web"));
-    let signed = String::from_utf8(key.0.lock().unwrap().concat()).unwrap();
+    let signed = key.signed();
     assert_eq!(sent["client_secret"], format!("{signed}.{}", Base64UrlUnpadded::encode_string(&[7; 64])));
-    let parts: Vec<Value> = signed
-        .split('.')
-        .map(|part| serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap())
-        .collect();
+    let parts = parts(&signed);
     assert_eq!(parts[0], json!({ "alg": "ES256", "kid": "KEY1234567", "typ": "JWT" }));
     assert_eq!(
         parts[1],
