@@ -85,7 +85,7 @@ impl IssuerPolicy {
             }
             _ => self.names(configured, iss, |_| None),
         };
-        if accepted { Ok(()) } else { Err(self.refusal(configured, iss)) }
+        if accepted { Ok(()) } else { Err(self.refusal(configured, claims)) }
     }
 
     /// That an answer beside any token names one of these: of a template, with any of the allowed values.
@@ -142,7 +142,13 @@ impl IssuerPolicy {
     }
 
     /// Why, if it is one of the usual mistakes.
-    fn refusal(&self, configured: &str, iss: &str) -> TokenError {
+    fn refusal(&self, configured: &str, claims: &Registered<'_>) -> TokenError {
+        // Whoever issues it: no other setting would make it acceptable.
+        if let Some(quirk @ Quirk::MicrosoftGraph) = Quirk::of_audiences(claims.aud.iter().map(|aud| &**aud))
+        {
+            return quirk.into();
+        }
+        let iss = &*claims.iss;
         let known: Vec<Cow<'_, str>> = match self {
             Self::Exact => vec![configured.into()],
             Self::OneOf(names) => names.iter().map(|name| name.as_str().into()).collect(),
@@ -156,6 +162,8 @@ impl IssuerPolicy {
             Quirk::Scheme.into()
         } else if iss.starts_with("https://sts.windows.net/") {
             Quirk::EntraVersion1.into()
+        } else if iss.ends_with("/adfs/services/trust") {
+            Quirk::AdfsTrust.into()
         } else {
             TokenError::ClaimInvalid("iss")
         }

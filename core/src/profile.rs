@@ -304,6 +304,13 @@ impl ProviderProfile {
         self
     }
 
+    /// The scopes to ask for, separated by spaces, if not `openid profile email`.
+    #[must_use]
+    pub fn scopes(mut self, scopes: &'static str) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+
     /// How the provider sends the browser back, if not in the query.
     #[must_use]
     pub fn response_mode(mut self, response_mode: ResponseMode) -> Self {

@@ -24,8 +24,29 @@ impl ConfigError {
 }
 
 /// Settings that only a program can make.
-const WITHOUT_VARIABLE: [&str; 7] =
-    ["api_paths", "danger", "max_stale", "metadata_url", "policy", "refresh_between", "static_keys"];
+const WITHOUT_VARIABLE: [&str; 21] = [
+    "access_token_issuers",
+    "api_paths",
+    "authorization_endpoint",
+    "authorize_parameter",
+    "danger",
+    "end_session_endpoint",
+    "introspection_endpoint",
+    "issuers",
+    "jwks_uri",
+    "logout",
+    "max_stale",
+    "metadata_url",
+    "policy",
+    "profile",
+    "pushed_authorization_request_endpoint",
+    "refresh_between",
+    "revocation_endpoint",
+    "static_keys",
+    "token_endpoint",
+    "token_parameter",
+    "userinfo_endpoint",
+];
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,12 +11,14 @@ use super::{Error, TokenError};
 pub enum Quirk {
     /// `iss` and the configured issuer differ only by a slash at the end.
     TrailingSlash,
-    /// They differ only by http and https.
+    /// They differ only by their scheme, or one has none.
     Scheme,
     /// `iss` is of a tenant that is not one of those allowed.
     Tenant,
     /// `iss` is of Entra ID's version 1 tokens.
     EntraVersion1,
+    /// `iss` is of AD FS's access tokens.
+    AdfsTrust,
     /// `aud` is Microsoft Graph, whose tokens nobody else can verify.
     MicrosoftGraph,
     /// `aud` is Keycloak's own `account`.
@@ -28,7 +30,9 @@ impl Quirk {
     #[must_use]
     pub fn claim(self) -> &'static str {
         match self {
-            Self::TrailingSlash | Self::Scheme | Self::Tenant | Self::EntraVersion1 => "iss",
+            Self::TrailingSlash | Self::Scheme | Self::Tenant | Self::EntraVersion1 | Self::AdfsTrust => {
+                "iss"
+            }
             Self::MicrosoftGraph | Self::KeycloakAccount => "aud",
         }
     }
@@ -55,14 +59,15 @@ impl fmt::Display for Quirk {
                 "`iss` and the configured issuer differ only by a trailing slash: configure the provider's spelling"
             }
             Self::Scheme => {
-                "`iss` and the configured issuer differ only by http and https: name the other one as the issuer of \
-                 access tokens if the provider means it"
+                "`iss` and the configured issuer differ only by their scheme: if the provider means it, name the other \
+                 one by `ProviderProfile::issuers`, or for access tokens by `access_token_issuers`"
             }
             Self::Tenant => "`iss` is none of the allowed tenants'",
             Self::EntraVersion1 => {
                 "`iss` is that of Entra ID's version 1 tokens: set accessTokenAcceptedVersion to 2 in the API's \
                  manifest, or take both by `ProviderProfile::entra`"
             }
+            Self::AdfsTrust => "`iss` is that of AD FS's access tokens: take it by `ProviderProfile::adfs`",
             Self::MicrosoftGraph => {
                 "`aud` is Microsoft Graph: this token is opaque to you, ask for one with a scope of your own API"
             }

@@ -88,6 +88,9 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Malformed { segment: Segment::Header, reason } if reason.is_no_json() => {
+                write!(f, "malformed header: {reason}; an opaque one can only be introspected")
+            }
             Self::Malformed { segment, reason } => write!(f, "malformed {segment}: {reason}"),
             Self::TooLarge { limit } => write!(f, "larger than {limit} bytes"),
             Self::AlgorithmNotAllowed { alg } => write!(f, "algorithm {alg} is not allowed here"),
@@ -169,6 +172,13 @@ pub enum Malformation {
     Header(&'static str),
     /// Nested, compressed and encrypted tokens are not taken.
     Unsupported(&'static str),
+}
+
+impl Malformation {
+    /// So does a token look that has dots and never was a JWT.
+    fn is_no_json(self) -> bool {
+        matches!(self, Self::Base64 | Self::Utf8 | Self::Json { .. } | Self::NotAnObject)
+    }
 }
 
 impl fmt::Display for Malformation {

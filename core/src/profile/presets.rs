@@ -105,8 +105,9 @@ impl ProviderProfile {
         }
     }
 
-    /// Microsoft Entra ID for these tenants, by their ids, whichever address the metadata is at: `common`, `organizations`, or
-    /// the one tenant's. Access tokens of version 1 are taken too. Tokens for Microsoft Graph are opaque to everybody else.
+    /// Microsoft Entra ID for these tenants, by their ids, where the issuer is `https://login.microsoftonline.com/common/v2.0` or
+    /// `…/organizations/v2.0`; for a tenant's own there is [`entra_tenant`](Self::entra_tenant). Access tokens of version 1 are
+    /// taken too. Tokens for Microsoft Graph are opaque to everybody else.
     #[must_use]
     pub fn entra(tenants: &[&str]) -> Self {
         let allowed: Vec<String> = tenants.iter().copied().map(str::to_owned).collect();
@@ -126,14 +127,16 @@ impl ProviderProfile {
         }
     }
 
-    /// Microsoft Entra ID for one tenant, where the issuer is `https://login.microsoftonline.com/TENANT/v2.0`.
+    /// Microsoft Entra ID for one tenant, where the issuer is `https://login.microsoftonline.com/TENANT/v2.0`, by its id.
     #[must_use]
     pub fn entra_tenant(tenant: &str) -> Self {
         Self { metadata_issuer: None, ..Self::entra(&[tenant]) }
     }
 
     /// Tokens of GitHub Actions, `https://token.actions.githubusercontent.com`, for a resource server: nobody signs in there.
-    /// Enterprises have an issuer below it, all with the same keys: which repository calls is for the application to look at.
+    /// Enterprises have an issuer below it, all with the same keys, and any of them is taken: which repository calls is for the
+    /// application to look at. One that configures its own issuer and takes no other's tokens says
+    /// `.issuers(IssuerPolicy::Exact)`.
     #[must_use]
     pub fn github_actions() -> Self {
         Self {
@@ -156,11 +159,15 @@ impl ProviderProfile {
         }
     }
 
-    /// Keycloak: the issuer is a realm's, `https://HOST/realms/REALM`. Access tokens are for `account` unless the client has an
-    /// audience mapper; where it has none, [`audience_claim`](Self::audience_claim) may be `azp`.
+    /// Keycloak: the issuer is a realm's, `https://HOST/realms/REALM`. Access tokens say `Bearer` as `typ`, which tells
+    /// them from ID tokens, and are for `account` unless the client has an audience mapper; where it has none, [`audience_claim`](Self::audience_claim) may be `azp`.
     #[must_use]
     pub fn keycloak() -> Self {
-        Self { bearer: Some(JWT.to_vec()), ..Self::preset("Keycloak") }
+        Self {
+            bearer: Some(JWT.to_vec()),
+            access_token_claims: vec![("typ", "Bearer".to_owned())],
+            ..Self::preset("Keycloak")
+        }
     }
 
     /// Service account tokens of a Kubernetes cluster, for a resource server. Where its key set cannot be reached, or only with
@@ -170,7 +177,8 @@ impl ProviderProfile {
         Self { bearer: Some(JWT.to_vec()), logout: Logout::Local, ..Self::preset("Kubernetes") }
     }
 
-    /// LinkedIn, `https://www.linkedin.com/oauth`: it returns no nonce, refuses PKCE, and takes the secret in the form.
+    /// LinkedIn, `https://www.linkedin.com/oauth`: it returns no nonce, refuses PKCE, takes the secret in the form, and its
+    /// booleans may be strings. Nothing then holds a stolen code to its sign-in.
     #[must_use]
     pub fn linkedin() -> Self {
         let issuers = ["https://www.linkedin.com/oauth", "https://www.linkedin.com"];
@@ -180,6 +188,7 @@ impl ProviderProfile {
             pkce: false,
             client_auth: Some(ClientAuth::Post),
             logout: Logout::Local,
+            lenient_booleans: true,
             ..Self::preset("LinkedIn")
         }
     }
