@@ -183,12 +183,22 @@ fn aliases<'a>(document: &Object<'a>) -> Result<Option<Object<'a>>, ProviderErro
     raw.map(|raw| Object::parse(raw.as_bytes(), MAX_MEMBERS).map_err(|_| wrong())).transpose()
 }
 
+/// Where the client asks itself; browsers have no certificate of it.
+const SHOWN_A_CERTIFICATE: [&str; 5] = [
+    "token_endpoint",
+    "userinfo_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "pushed_authorization_request_endpoint",
+];
+
 fn endpoint(
     document: &Object<'_>,
     aliases: Option<&Object<'_>>,
     name: &'static str,
     issuer: &Issuer,
 ) -> Result<Option<Url>, ProviderError> {
+    let aliases = aliases.filter(|_| SHOWN_A_CERTIFICATE.contains(&name));
     let alias = aliases.map(|aliases| member::<String>(aliases, name)).transpose()?.flatten();
     let text = match alias {
         Some(alias) => Some(alias),

@@ -58,7 +58,9 @@ pub(crate) const OWN_PATHS: [&str; 5] = [LOGIN, LOGOUT, LOGGED_OUT, FRONT_CHANNE
 /// Decides about requests. A clone is cheap.
 #[derive(Clone)]
 pub struct Guard {
-    /// The first one's, which has the settings of the server itself, and remembers what has ended.
+    /// Has the settings of the server itself, and remembers what has ended.
+    home: Client,
+    /// Of the provider that counts where none is named.
     client: Client,
     others: Arc<[Client]>,
     choice: Option<Arc<Choice>>,
@@ -146,7 +148,7 @@ impl Guard {
     /// [`Error::Entropy`] when no cookie secret is configured and none could be made.
     pub fn new(client: Client) -> Result<Self, Error> {
         let browser = Browser::of(&client, &[])?.map(Arc::new);
-        Ok(Self { client, others: Arc::default(), choice: None, browser })
+        Ok(Self { home: client.clone(), client, others: Arc::default(), choice: None, browser })
     }
 
     /// The client behind it: of [several](Self::several), the first.
@@ -225,7 +227,7 @@ impl Guard {
 
     fn identify(&self, token: &str, source: Source, now: UnixTime) -> Step<Result<Identity, Error>> {
         let client = self.judge_of(token).clone();
-        let (leeway, ends_with_key) = (client.config().leeway, self.client.config().sockets_end_with_key);
+        let (leeway, ends_with_key) = (client.config().leeway, self.home.config().sockets_end_with_key);
         let verified = client.verify_access_token(token, now);
         let unused = verified.then(now, move |verified, now| match verified {
             Ok(claims) => client.use_token(claims, now),
@@ -242,7 +244,7 @@ impl Guard {
     /// A person is loading a page, as far as one can tell: only then does a redirect to the provider help.
     fn may_redirect(&self, incoming: &Incoming<'_>) -> bool {
         let api =
-            self.client.config().api_paths.iter().any(|prefix| incoming.path().starts_with(prefix.as_str()));
+            self.home.config().api_paths.iter().any(|prefix| incoming.path().starts_with(prefix.as_str()));
         let script = incoming.header("x-requested-with").is_some() || incoming.header("upgrade").is_some();
         let page = match incoming.header("sec-fetch-mode") {
             Some(mode) => mode == "navigate",

@@ -38,6 +38,7 @@ pub struct ProviderProfile {
     pub(crate) bearer: Option<Vec<AccessToken>>,
     pub(crate) audience_claim: Option<&'static str>,
     pub(crate) access_token_claims: Vec<(&'static str, String)>,
+    pub(crate) access_token_marks: Option<&'static [&'static str]>,
     pub(crate) nonce: NoncePolicy,
     pub(crate) pkce: bool,
     pub(crate) client_auth: Option<ClientAuth>,
@@ -174,6 +175,7 @@ impl ProviderProfile {
             bearer: None,
             audience_claim: None,
             access_token_claims: Vec::new(),
+            access_token_marks: None,
             nonce: NoncePolicy::Required,
             pkce: true,
             client_auth: None,
@@ -250,6 +252,14 @@ impl ProviderProfile {
     #[must_use]
     pub fn access_token_claim(mut self, claim: &'static str, value: &str) -> Self {
         self.access_token_claims.push((claim, value.to_owned()));
+        self
+    }
+
+    /// Claims of which an access token must carry one, and that no ID token of this provider has: so that an ID token never
+    /// passes for an access token which is not marked as one by its `typ`.
+    #[must_use]
+    pub fn access_token_marks(mut self, claims: &'static [&'static str]) -> Self {
+        self.access_token_marks = Some(claims);
         self
     }
 

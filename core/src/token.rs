@@ -40,6 +40,8 @@ pub struct TokenRules {
     audiences: Vec<String>,
     /// The claim that names an audience, if not `aud`.
     audience_claim: Option<&'static str>,
+    /// Claims of which one must be there.
+    marks: Option<&'static [&'static str]>,
     /// Claims that must have these values.
     claims: Vec<(&'static str, String)>,
     algorithms: Vec<Algorithm>,
@@ -136,6 +138,7 @@ impl TokenRules {
             issuers: IssuerPolicy::Exact,
             audiences: vec![audience.to_owned()],
             audience_claim: None,
+            marks: None,
             claims: Vec::new(),
             algorithms: vec![Algorithm::Rs256],
             leeway: Duration::from_secs(60),
@@ -205,6 +208,13 @@ impl TokenRules {
     #[must_use]
     pub fn audience_claim(mut self, claim: &'static str) -> Self {
         self.audience_claim = Some(claim);
+        self
+    }
+
+    /// Claims of which a token must carry one, unless its `typ` says what it is.
+    #[must_use]
+    pub fn marks(mut self, claims: &'static [&'static str]) -> Self {
+        self.marks = Some(claims);
         self
     }
 
@@ -374,7 +384,9 @@ impl TokenRules {
             Kind::Logout if plain || header.is_type("logout+jwt") => Ok(None),
             Kind::Access(accepted) if !logout && (plain || header.is_type("at+jwt")) => {
                 let id_token = ["nonce", "at_hash", "c_hash"].iter().any(|mark| claims.has(mark));
-                let kind = taken_for(accepted, header.is_type("at+jwt"), id_token);
+                let typed = header.is_type("at+jwt");
+                let unmarked = self.marks.is_some_and(|marks| !marks.iter().any(|mark| claims.has(mark)));
+                let kind = taken_for(accepted, typed, id_token || (unmarked && !typed));
                 kind.map(Some).ok_or(TokenError::WrongType)
             }
             Kind::Id(_) | Kind::Access(_) | Kind::Logout => Err(TokenError::WrongType),

@@ -303,6 +303,9 @@ fn aliases_that_are_no_object_of_good_addresses_harm_only_those_who_need_them() 
         assert_eq!(changed(ClientAuth::Tls, aliases.clone()).unwrap_err(), code, "{aliases}");
         assert!(changed(ClientAuth::Basic, aliases).is_ok());
     }
+    // Browsers go there, and keys are public: no certificate is shown, and what is said of it does not count.
+    let useless = json!({ "authorization_endpoint": 7, "jwks_uri": 7, "end_session_endpoint": 7 });
+    assert_eq!(changed(ClientAuth::Tls, useless).unwrap_err(), "provider_error", "the usual token endpoint");
 }
 
 #[test]
@@ -503,6 +506,13 @@ fn settings_that_contradict_each_other_end_the_start() {
         (web().client_auth(ClientAuth::PrivateKeyJwt), "client_auth", "no key"),
         (web().client_auth(ClientAuth::Basic), "client_secret", "required"),
         (web().client_auth(ClientAuth::SecretJwt), "client_secret", "required"),
+        (
+            web()
+                .client_auth(ClientAuth::SecretJwt)
+                .client_secret(Secret::new("thirty-one bytes, one too few..")),
+            "client_secret",
+            "fewer than 32 bytes",
+        ),
         (web().client_id(""), "client_id", "empty"),
         (Config::resource_server(ISSUER, "api").client_secret(secret()), "client_id", "missing"),
         (Config::resource_server(ISSUER, "api").client_secret_from(source()), "client_id", "missing"),

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use support::{Answer, Ask, Browser, Form, ISSUER, World, authorize, config, query};
 
+const SECRET: &str = "s3cr&t +% of thirty-two bytes at least";
 const SECRETS: [&str; 3] = ["state", "nonce", "code_challenge"];
 
 fn pushing() -> ConfigBuilder {
@@ -119,7 +120,7 @@ fn every_method_pushes_and_signs_in_and_names_the_client_once() {
         let of_client = |name: &&String| name.starts_with("client_");
         let secret = !matches!(auth, ClientAuth::Tls | ClientAuth::None);
         let config = Config::builder(ISSUER, "web", "https://rp.example/callback").client_auth(auth);
-        let config = if secret { config.client_secret(Secret::new("s3cr&t +%")) } else { config };
+        let config = if secret { config.client_secret(Secret::new(SECRET)) } else { config };
         let mut world = demanding(config);
         world.provider.mtls_aliases(auth == ClientAuth::Tls);
         world.provider.add_client(DevClient {
@@ -130,7 +131,7 @@ fn every_method_pushes_and_signs_in_and_names_the_client_once() {
                 ClientAuth::None => oidc_dev_provider::DevClientAuth::None,
                 _ => oidc_dev_provider::DevClientAuth::Any,
             },
-            ..DevClient::confidential("web", "s3cr&t +%")
+            ..DevClient::confidential("web", SECRET)
         });
         let mut browser = Browser::default();
         assert_eq!(browser.sign_in(&mut world).status(), 303, "{auth:?}");

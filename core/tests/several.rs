@@ -852,3 +852,22 @@ fn resource_servers_take_tokens_of_each_and_sign_nobody_in() {
     }
     assert!(world.ask(Ask::get("/login").page()).status.is_none());
 }
+
+#[test]
+fn a_guard_of_one_of_them_knows_what_has_ended_at_all() {
+    for store in STORES {
+        let mut world = stored(store);
+        let browser = signed_in(&mut world, B);
+        let all = world.guard.clone();
+        let token = logout_token(&mut world, B, json!({ "sub": "ada" }));
+        assert_eq!(back_channel(&mut world, &token).0, 200);
+        world.guard = all.only(B).unwrap();
+        assert_eq!(iss(&mut world, &browser), None, "ended by the whole guard");
+        world.guard = all.clone();
+        world.pass(2);
+        let again = signed_in(&mut world, B);
+        world.guard = all.only(B).unwrap();
+        assert_eq!(iss(&mut world, &again).as_deref(), Some(B));
+        assert!(all.only("https://evil.example").is_none());
+    }
+}

@@ -245,6 +245,9 @@ impl Client {
             if claims.sub() != Some(session.sub()) {
                 return Err(ProviderError::SubjectMismatch.into());
             }
+            if claims.iss() != session.claims().iss() {
+                return Err(ProviderError::IdToken(TokenError::ClaimInvalid("iss")).into());
+            }
             let nonces = claims.get::<String>("nonce").zip(session.nonce());
             if nonces.is_some_and(|(new, original)| !equal(&new, &original)) {
                 return Err(ProviderError::IdToken(TokenError::ClaimInvalid("nonce")).into());

@@ -37,7 +37,7 @@ pub struct ConfigBuilder {
     response_type: ResponseType,
     response_mode: Option<ResponseMode>,
     pushed: bool,
-    userinfo: bool,
+    userinfo: Option<bool>,
     bearer: Option<Vec<AccessToken>>,
     audience: Option<String>,
     algorithms: Vec<Algorithm>,
@@ -74,7 +74,7 @@ impl ConfigBuilder {
             response_type: ResponseType::Code,
             response_mode: None,
             pushed: false,
-            userinfo: true,
+            userinfo: None,
             bearer: None,
             audience: None,
             algorithms: vec![Algorithm::Rs256],
@@ -187,7 +187,7 @@ impl ConfigBuilder {
     /// token's claims win. Default: yes.
     #[must_use]
     pub fn userinfo(mut self, userinfo: bool) -> Self {
-        self.userinfo = userinfo;
+        self.userinfo = Some(userinfo);
         self
     }
 
@@ -480,6 +480,9 @@ impl ConfigBuilder {
             .accept(bearer.map_or(&[AccessToken::AtJwt], Vec::as_slice))?
             .issuers(issuers.clone())?
             .claims(&profile.access_token_claims);
+        if let Some(marks) = profile.access_token_marks {
+            rules = rules.marks(marks);
+        }
         if let Some(claim) = profile.audience_claim {
             rules = rules.audience_claim(claim);
         }
@@ -533,7 +536,7 @@ impl ConfigBuilder {
             response_type: self.response_type,
             response_mode,
             pushed: self.pushed,
-            userinfo: self.userinfo && profile.userinfo,
+            userinfo: self.userinfo.unwrap_or(profile.userinfo),
         })
     }
 
@@ -546,6 +549,14 @@ impl ConfigBuilder {
             }
             (Some(_), Some(_)) => {
                 return Err(ConfigError::new("client_secret", "is set, and a source of it is set too"));
+            }
+            (Some(secret), None)
+                if short_for_hs256(secret) && self.client_auth == Some(ClientAuth::SecretJwt) =>
+            {
+                return Err(ConfigError::new(
+                    "client_secret",
+                    "has fewer than 32 bytes, too few for client_secret_jwt",
+                ));
             }
             (Some(secret), None) => Some(Arc::new(Fixed(secret.clone()))),
             (None, source) => source.as_ref().map(|source| Arc::clone(&source.0)),
@@ -586,6 +597,11 @@ impl ConfigBuilder {
             None => Err(ConfigError::new("client_secret", "is required by the chosen client_auth")),
         }
     }
+}
+
+/// [OpenID Connect Core section 10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing).
+fn short_for_hs256(secret: &Secret) -> bool {
+    secret.expose().len() < 32
 }
 
 /// A secret that stays the same.

@@ -20,7 +20,7 @@ impl Guard {
             Ok(token) => token,
             Err(error) => return Step::Done(refused(&error.into())),
         };
-        self.client.end_by_token(self.judge_of_sign_in(&token), &token, now).map(now, |ended| match ended {
+        self.home.end_by_token(self.judge_of_sign_in(&token), &token, now).map(now, |ended| match ended {
             Ok(()) => Answer::empty().into(),
             Err(Error::Token(error)) => refused(&RequestError::LogoutToken(error).into()),
             Err(error) => refused(&error),

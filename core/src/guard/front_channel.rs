@@ -37,7 +37,7 @@ impl Guard {
                 return Step::Done(answer.header(CONTENT_SECURITY_POLICY, policy).into());
             }
         };
-        let ended = self.client.end_by_browser(&iss, &sid, now);
+        let ended = self.home.end_by_browser(&iss, &sid, now);
         let cleared = ended.and_then(now, move |(), now| {
             this.found(&visit, now).map(now, move |found| match found? {
                 Some(_) => Ok(Vec::new()),

@@ -97,7 +97,7 @@ impl Guard {
     /// Goes on with what somebody else's refresh has come to, unless the session has ended since. Whoever of them writes it
     /// first does.
     fn follow(&self, mut due: Due, session: Session, now: UnixTime) -> Freshened {
-        if self.client.has_ended(&session) {
+        if self.home.has_ended(&session) {
             return Step::Done(Ok(None));
         }
         let (this, visit) = (self.clone(), Arc::clone(&due.visit));

@@ -12,7 +12,7 @@ use crate::time::UnixTime;
 impl Guard {
     /// The document, if this request is for it. Pages of any origin may read it: it is public.
     pub(super) fn resource_document(&self, incoming: &Incoming<'_>) -> Option<Verdict> {
-        let resource = self.client.config().resource.as_ref()?;
+        let resource = self.home.config().resource.as_ref()?;
         if incoming.path() != resource.path || !matches!(*incoming.method, Method::GET | Method::HEAD) {
             return None;
         }
@@ -24,7 +24,7 @@ impl Guard {
     /// With the document's address in every challenge
     /// ([section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)).
     pub(super) fn telling_resource(&self, verdict: Step<Verdict>, now: UnixTime) -> Step<Verdict> {
-        let Some(resource) = &self.client.config().resource else { return verdict };
+        let Some(resource) = &self.home.config().resource else { return verdict };
         let parameter = format!("resource_metadata=\"{}\"", resource.metadata_url);
         verdict.map(now, move |mut verdict| {
             if let Verdict::Reply { headers, .. } = &mut verdict {

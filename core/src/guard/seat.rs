@@ -116,22 +116,22 @@ impl Guard {
 
     /// The session of a request. One that has ended is none, and so is one that the store has lost.
     pub(super) fn found(&self, visit: &Visit, now: UnixTime) -> Step<Result<Option<Seated>, Error>> {
-        let in_store = self.client.config().session.in_store();
+        let in_store = self.home.config().session.in_store();
         let purpose = if in_store { Purpose::Ticket } else { Purpose::Session };
         let Some(opened) = visit.browser.opened(&visit.jar, purpose, now) else {
             return Step::Done(Ok(None));
         };
         let (this, browser) = (self.clone(), Arc::clone(&visit.browser));
-        self.client.learn_endings(now).and_then(now, move |(), now| {
+        self.home.learn_endings(now).and_then(now, move |(), now| {
             let found = if in_store {
                 this.read(&browser, &opened, now)
             } else {
                 Step::Done(Ok(Seated::of(&opened.payload, &opened, Place::Cookies)))
             };
             let lives = move |seated: &Seated| {
-                let settings = this.client.config().session;
+                let settings = this.home.config().session;
                 let known = this.client_of_session(&seated.session).is_some();
-                known && !seated.session.is_over(settings, now) && !this.client.has_ended(&seated.session)
+                known && !seated.session.is_over(settings, now) && !this.home.has_ended(&seated.session)
             };
             found.map(now, move |found| found.map(|found| found.filter(lives)))
         })
@@ -159,7 +159,7 @@ impl Guard {
 
     /// Admits a session, and keeps it anew when an eighth of its idle time has gone.
     fn admit_seated(&self, visit: &Visit, mut seated: Seated, now: UnixTime) -> Step<Verdict> {
-        let settings = self.client.config().session;
+        let settings = self.home.config().session;
         let gained = seated.session.expires_at(settings, now).saturating_since(seated.expires_at);
         let due = !gained.is_zero() && gained.saturating_mul(8) >= settings.idle;
         if !seated.cookies.is_empty() || seated.others_keep || !(due || seated.by_old_key) {
@@ -182,10 +182,10 @@ impl Guard {
 
     /// Where a session that begins now is to be.
     fn new_place(&self) -> Result<Place, Error> {
-        if !self.client.config().session.in_store() {
+        if !self.home.config().session.in_store() {
             return Ok(Place::Cookies);
         }
-        let ticket = Secret::new(entropy::token(self.client.entropy())?);
+        let ticket = Secret::new(entropy::token(self.home.entropy())?);
         Ok(Place::Store { ticket, version: None })
     }
 
@@ -197,8 +197,8 @@ impl Guard {
         place: Place,
         now: UnixTime,
     ) -> Step<Result<Option<Kept>, Error>> {
-        let until = session.expires_at(self.client.config().session, now);
-        let (client, browser) = (&self.client, &visit.browser);
+        let until = session.expires_at(self.home.config().session, now);
+        let (client, browser) = (&self.home, &visit.browser);
         match place {
             Place::Cookies => {
                 let cookies = browser.session_cookies(client, session, &visit.jar, until, now);
@@ -228,7 +228,7 @@ impl Guard {
         };
         // Each for itself: one that fails is no reason to leave the other.
         deleted.then(now, move |deleted, now| {
-            this.client.end_by_us(&session, now).map(now, |ended| deleted.and(ended))
+            this.home.end_by_us(&session, now).map(now, |ended| deleted.and(ended))
         })
     }
 
@@ -236,9 +236,9 @@ impl Guard {
     /// would send them round in circles else, for as long as its clock shows the second of the sign-out.
     pub(super) fn unless_ended(&self, session: Session, now: UnixTime) -> Step<Result<Session, Error>> {
         let this = self.clone();
-        self.client.learn_endings(now).map(now, move |learnt| {
+        self.home.learn_endings(now).map(now, move |learnt| {
             learnt?;
-            if this.client.has_ended(&session) { Err(CallbackError::SignedOut.into()) } else { Ok(session) }
+            if this.home.has_ended(&session) { Err(CallbackError::SignedOut.into()) } else { Ok(session) }
         })
     }
 
@@ -265,7 +265,7 @@ impl Guard {
     /// Forgets what the store holds under a request's ticket; if it cannot be reached, that ends by itself.
     fn forget(&self, visit: &Visit, now: UnixTime) -> Step<()> {
         let ticket = visit.browser.opened(&visit.jar, Purpose::Ticket, now);
-        let ticket = ticket.filter(|_| self.client.config().session.in_store());
+        let ticket = ticket.filter(|_| self.home.config().session.in_store());
         match ticket.as_ref().and_then(ticket_in) {
             None => Step::Done(()),
             Some(ticket) => store::take(StoreOp::Delete { key: record_key(&ticket) }).map(now, |_| ()),

@@ -107,7 +107,7 @@ impl Guard {
             Purpose::Login,
             &payload,
             now.saturating_add(LOGIN_LIFETIME),
-            self.client.entropy(),
+            self.home.entropy(),
         )?;
         browser.cookies.set(&browser.cookies.login(&login.id()), &sealed, LOGIN_LIFETIME)
     }

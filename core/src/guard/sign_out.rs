@@ -57,7 +57,7 @@ impl Guard {
     }
 
     fn sign_out_there(&self, visit: Visit, session: &Session, now: UnixTime) -> Step<Verdict> {
-        let state = match entropy::token(self.client.entropy()) {
+        let state = match entropy::token(self.home.entropy()) {
             Ok(state) => state,
             Err(error) => {
                 return Step::Done(
@@ -89,7 +89,7 @@ impl Guard {
         now: UnixTime,
     ) -> Answer {
         let until = now.saturating_add(RETURN_LIFETIME);
-        let sealed = browser.seals.seal(Purpose::Logout, state.as_bytes(), until, self.client.entropy());
+        let sealed = browser.seals.seal(Purpose::Logout, state.as_bytes(), until, self.home.entropy());
         let cookie = sealed
             .and_then(|sealed| browser.cookies.set(&browser.cookies.logout(), &sealed, RETURN_LIFETIME));
         match cookie {

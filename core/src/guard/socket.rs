@@ -142,17 +142,17 @@ impl Guard {
     ///
     /// Its output is [`Error::Store`] if the store cannot tell.
     pub fn learn_endings(&self, now: UnixTime) -> Step<Result<(), Error>> {
-        self.client.learn_endings(now)
+        self.home.learn_endings(now)
     }
 
     /// Changes when something may have ended, as far as this process was told; never zero.
     pub(crate) fn endings(&self) -> u64 {
-        self.client.endings()
+        self.home.endings()
     }
 
     /// The session by which somebody is there has ended, as far as this process was told.
     pub(crate) fn has_ended(&self, identity: &Identity) -> bool {
-        identity.session().is_some_and(|session| self.client.has_ended(session))
+        identity.session().is_some_and(|session| self.home.has_ended(session))
     }
 
     /// Of each provider: changes when newer keys are there; `None` without any.
@@ -169,7 +169,7 @@ impl Guard {
 
     /// The one token that opens a socket.
     fn socket_token<'a>(&self, incoming: &Incoming<'a>) -> Result<Option<Presented<'a>>, RequestError> {
-        let query = if self.client.config().query_tokens { query_token(incoming)? } else { None };
+        let query = if self.home.config().query_tokens { query_token(incoming)? } else { None };
         let usual = incoming.token()?.map(|(token, source)| (Cow::Borrowed(token), source));
         let mut tokens = [usual, protocol_token(incoming)?, query].into_iter().flatten();
         match (tokens.next(), tokens.next()) {

@@ -42,7 +42,7 @@ impl Guard {
     /// # Errors
     /// [`Error::Request`] with the first demand that is not met.
     pub fn permits(&self, identity: &Identity, policy: &Policy, now: UnixTime) -> Result<(), Error> {
-        policy.check(identity, self.client.config().leeway, now).map_err(Error::from)
+        policy.check(identity, self.home.config().leeway, now).map_err(Error::from)
     }
 
     fn asker(&self, incoming: &Incoming<'_>) -> Asker {

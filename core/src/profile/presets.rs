@@ -69,6 +69,7 @@ impl ProviderProfile {
         let url = format!("https://{domain}/v2/logout");
         Self {
             bearer: Some(JWT.to_vec()),
+            access_token_marks: Some(&["azp", "scope"]),
             logout: Logout::Address { url, client_id: "client_id", return_to: "returnTo" },
             ..Self::preset("Auth0")
         }
@@ -122,6 +123,7 @@ impl ProviderProfile {
             issuers: of(&[version_2]),
             access_token_issuers: Some(of(&[version_2, "https://sts.windows.net/{tid}/"])),
             bearer: Some(JWT.to_vec()),
+            access_token_marks: Some(&["azp", "appid"]),
             assertion_audience: AssertionAudience::TokenEndpoint,
             ..Self::preset("Entra ID")
         }
@@ -197,7 +199,7 @@ impl ProviderProfile {
     /// name their client as `cid`. Those of the org server are opaque.
     #[must_use]
     pub fn okta() -> Self {
-        Self { bearer: Some(JWT.to_vec()), ..Self::preset("Okta") }
+        Self { bearer: Some(JWT.to_vec()), access_token_marks: Some(&["cid"]), ..Self::preset("Okta") }
     }
 
     /// PingFederate and PingOne.

@@ -212,6 +212,21 @@ fn a_keycloak_id_token_is_no_access_token_however_bare() {
     }
 }
 
+/// The audience of access tokens is the client's, as where one registration serves for both.
+#[test]
+fn an_id_token_without_its_marks_is_no_access_token_of_entra_okta_or_auth0() {
+    let presets = [
+        ("entra_common", ProviderProfile::entra(&["9122040d-6c67-4c5b-b112-36a304b66dad"])),
+        ("okta", ProviderProfile::okta()),
+        ("auth0", ProviderProfile::auth0("tenant.auth0.com")),
+    ];
+    for (fixture, profile) in presets {
+        let mut scene = Scene::with(fixture, |config| config.audience("web").profile(profile.clone()));
+        scene.claims("id_token", json!({ "nonce": null, "at_hash": null, "c_hash": null, "azp": null }));
+        assert_eq!(scene.token_error("id_token"), TokenError::WrongType, "{fixture}");
+    }
+}
+
 #[test]
 fn a_nonce_that_may_lack_must_be_right_where_it_is_there() {
     let mut scene = Scene::new("linkedin", ProviderProfile::linkedin());
