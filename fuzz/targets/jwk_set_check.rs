@@ -35,8 +35,9 @@ pub(crate) fn check(input: &[u8]) -> bool {
     assert_eq!(usable + set.skipped().len(), keys.len());
     assert_eq!(set.is_empty(), usable == 0);
 
-    let prepared = noting.0.into_inner().expect("nobody panicked");
-    assert_eq!(prepared.len(), set.len(), "each key that can be used was prepared, and no other");
+    let prepared = noting.rsa.into_inner().expect("nobody panicked");
+    let others = noting.others.into_inner().expect("nobody panicked");
+    assert_eq!(prepared.len() + others, set.len(), "each key that can be used was prepared, and no other");
     assert!(prepared.iter().all(|(bits, e)| (2048..=4096).contains(bits) && (65_537..1 << 33).contains(e)));
     let kids: Vec<_> = keys.iter().filter_map(|key| kid(key)).collect();
     for skipped in set.skipped() {
@@ -76,20 +77,26 @@ fn refused(input: &[u8], error: &KeySetError) {
     }
 }
 
-/// Notes the size and the exponent of each key.
+/// Notes the size and the exponent of each RSA key, and counts those of other types.
 #[derive(Debug, Default)]
-struct Noting(Mutex<Vec<(usize, u64)>>);
+struct Noting {
+    rsa: Mutex<Vec<(usize, u64)>>,
+    others: Mutex<usize>,
+}
 
 impl Verifier for Noting {
     fn prepare(&self, key: &PublicKey<'_>) -> Option<Box<dyn PreparedKey>> {
-        let PublicKey::Rsa(components) = key else { unreachable!("no other type is compiled in") };
+        let PublicKey::Rsa(components) = key else {
+            *self.others.lock().expect("nobody panicked") += 1;
+            return Gullible.prepare(key);
+        };
         let leading = components.n.first().expect("a modulus is no empty text").leading_zeros() as usize;
         assert!(leading < 8, "a modulus starts with a zero");
         assert!(components.n.last().is_some_and(|last| last % 2 == 1), "a modulus is even");
         assert!(components.e.last().is_some_and(|last| last % 2 == 1), "an exponent is even");
         assert!(components.e.len() <= 8 && components.e[0] != 0);
         let e = components.e.iter().fold(0, |e, byte| (e << 8) | u64::from(*byte));
-        self.0.lock().expect("nobody panicked").push((components.n.len() * 8 - leading, e));
+        self.rsa.lock().expect("nobody panicked").push((components.n.len() * 8 - leading, e));
         Gullible.prepare(key)
     }
 }
