@@ -63,8 +63,8 @@ impl ClientAuth {
 
 /// A private key of the client's, wherever it is: in memory, by `aws-lc-rs` or another library, or in a KMS.
 ///
-/// It is called while a request of the client's own is made, on the thread that runs the flow. One that has to wait for a
-/// network should say so to its runtime, as by tokio's `block_in_place`.
+/// It is called while a request of the client's own is made, on the thread that runs the flow, and the flow waits for it. On
+/// tokio, one that has to wait for a network belongs on a runtime of several threads, inside of `block_in_place`.
 pub trait Signer: Send + Sync {
     /// The algorithm's name in a token's header, such as `RS256` or `ES256`
     /// ([RFC 7518 section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
@@ -73,6 +73,12 @@ pub trait Signer: Send + Sync {
     /// The name of the key as the provider knows it, for the header's `kid`; none, unless told.
     fn key_id(&self) -> Option<&str> {
         None
+    }
+
+    /// Further members of the header, such as `x5t#S256`, which Entra ID knows a certificate by; none, unless told. They do not
+    /// take the place of `alg`, `kid` and `typ`.
+    fn header(&self) -> Map<String, Value> {
+        Map::new()
     }
 
     /// The signature of `message`, as a JWS carries it: of ES256, the two numbers of 32 bytes each, and no DER
@@ -140,6 +146,12 @@ impl SecretSource for SignedSecret {
             "iat": now.as_secs(),
             "exp": now.saturating_add(LIFETIME).as_secs(),
         });
+        if self.signer.algorithm() != "ES256" {
+            let algorithm = self.signer.algorithm();
+            return Err(SigningFailed(format!(
+                "the provider takes ES256 alone, and the key signs by {algorithm}"
+            )));
+        }
         signed(&*self.signer, &claims).map(Secret::new)
     }
 }
@@ -261,24 +273,32 @@ fn assertion_claims(
 }
 
 fn signed(signer: &dyn Signer, claims: &Value) -> Result<String, SigningFailed> {
-    let input = signing_input(signer.algorithm(), signer.key_id(), claims);
+    let input = signing_input(signer.header(), signer.algorithm(), signer.key_id(), claims);
     let signature = signer.sign(input.as_bytes())?;
     Ok(format!("{input}.{}", base64url::encode(&signature)))
 }
 
 /// By HS256 ([RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
 fn authenticated(secret: &Secret, claims: &Value) -> Result<String, SigningFailed> {
-    let input = signing_input("HS256", None, claims);
+    let input = signing_input(Map::new(), "HS256", None, claims);
+    // https://openid.net/specs/openid-connect-core-1_0.html#Signing: a source may give any.
+    if secret.expose().len() < 32 {
+        return Err(SigningFailed("the client_secret has fewer than 32 bytes, too few for HS256".to_owned()));
+    }
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
         .map_err(|error| SigningFailed(error.to_string()))?;
     mac.update(input.as_bytes());
     Ok(format!("{input}.{}", base64url::encode(&mac.finalize().into_bytes())))
 }
 
-fn signing_input(algorithm: &str, key_id: Option<&str>, claims: &Value) -> String {
+fn signing_input(
+    mut header: Map<String, Value>,
+    algorithm: &str,
+    key_id: Option<&str>,
+    claims: &Value,
+) -> String {
     let named = [("alg", Some(algorithm)), ("kid", key_id), ("typ", Some("JWT"))];
-    let header: Map<String, Value> =
-        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+    header.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
     let [header, claims] = [Value::Object(header).to_string(), claims.to_string()]
         .map(|text| base64url::encode(text.as_bytes()));
     format!("{header}.{claims}")

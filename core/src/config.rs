@@ -1,6 +1,6 @@
 //! The settings, parsed once: a [`Config`] that exists is whole and valid.
 //!
-//! Each setting has one name, in the builder and, in upper case behind `OIDC_`, as a variable.
+//! Some can be variables, too: see [`Config::from_vars`].
 
 mod builder;
 mod check;
@@ -166,9 +166,21 @@ impl Config {
     }
 
     /// From variables, of which `variable` gives the value by its name:
-    /// `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_REDIRECT_URI` are required; `OIDC_CLIENT_SECRET`, `OIDC_CLIENT_AUTH`,
-    /// `OIDC_SCOPES`, `OIDC_BEARER`, `OIDC_AUDIENCE`, `OIDC_ALGORITHMS`, `OIDC_RESPONSE_MODE`, `OIDC_LEEWAY`,
-    /// `OIDC_QUERY_TOKEN`, `OIDC_SESSION_IDLE`, `OIDC_SESSION_ABSOLUTE` and `OIDC_COOKIE_SECRET` are optional.
+    ///
+    /// | variable | value | default |
+    /// |---|---|---|
+    /// | `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_REDIRECT_URI` | a URL, a name, a URL | required |
+    /// | `OIDC_CLIENT_SECRET` | text | a public client |
+    /// | `OIDC_CLIENT_AUTH` | `basic`, `post`, `secret_jwt`, `private_key_jwt`, `none` | `basic` with a secret, else `none` |
+    /// | `OIDC_SCOPES` | separated by spaces | `openid profile email` |
+    /// | `OIDC_BEARER` | of `at+jwt`, `jwt`, `id_token`, separated by commas | `at+jwt` |
+    /// | `OIDC_AUDIENCE` | text | the client ID |
+    /// | `OIDC_ALGORITHMS` | of `RS256`, `RS384`, `RS512` and what features add, separated by commas | `RS256` |
+    /// | `OIDC_RESPONSE_MODE` | `query` or `form_post` | `query` |
+    /// | `OIDC_LEEWAY` | seconds, 0..=300 | 60 |
+    /// | `OIDC_QUERY_TOKEN` | `1` or `0` | `0` |
+    /// | `OIDC_SESSION_IDLE`, `OIDC_SESSION_ABSOLUTE` | seconds | 86400, 604800 |
+    /// | `OIDC_COOKIE_SECRET` | at least 32 bytes, base64url; several separated by commas, the first one seals | made at start |
     ///
     /// # Errors
     /// [`ConfigError`] naming the first variable that is missing or wrong.

@@ -1,4 +1,5 @@
-//! What lifts a check. Nothing else does: no feature, no variable, no word of a provider.
+//! What lifts a check of tokens and keys. Nothing else does: no feature, no variable, no word of a provider. What a sign-in goes
+//! without at a provider that cannot do it, a [profile](crate::profile::ProviderProfile) says, and a warning with it.
 
 use std::ops::RangeInclusive;
 

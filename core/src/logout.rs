@@ -30,11 +30,11 @@ impl EndSession {
     ) -> Result<Option<Self>, Error> {
         let endpoint = match &config.profile.logout {
             Logout::Local => return Ok(None),
-            Logout::Address { url, client_id, return_to } => {
+            Logout::Address { url, client_id_parameter, return_to_parameter } => {
                 let Ok(endpoint) = Url::parse(url) else { return Ok(None) };
                 let named = [
-                    (*client_id, registration.client_id.clone()),
-                    (*return_to, post_logout_redirect_uri(sign_in)),
+                    (*client_id_parameter, registration.client_id.clone()),
+                    (*return_to_parameter, post_logout_redirect_uri(sign_in)),
                 ];
                 return Ok(Some(Self { endpoint, parameters: named.to_vec() }));
             }

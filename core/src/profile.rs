@@ -1,7 +1,7 @@
 //! What is peculiar to a provider, as data: a [`ProviderProfile`] is a value, and no branch of the protocol knows a
 //! provider's name.
 //!
-//! A provider that keeps to the standards needs none. For others there are [presets](ProviderProfile#impl-ProviderProfile-1),
+//! A provider that keeps to the standards needs none. For others there are [presets](ProviderProfile::presets),
 //! and every field can be set by itself:
 //!
 //! ```
@@ -155,9 +155,9 @@ pub enum Logout {
         /// The address.
         url: String,
         /// What it calls the client's id.
-        client_id: &'static str,
+        client_id_parameter: &'static str,
         /// What it calls the address to come back to, which is `/logged-out` here.
-        return_to: &'static str,
+        return_to_parameter: &'static str,
     },
 }
 

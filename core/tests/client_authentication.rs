@@ -513,6 +513,13 @@ fn settings_that_contradict_each_other_end_the_start() {
             "client_secret",
             "fewer than 32 bytes",
         ),
+        (
+            web()
+                .profile(ProviderProfile::standard("by JWT").client_auth(ClientAuth::SecretJwt))
+                .client_secret(Secret::new("thirty-one bytes, one too few..")),
+            "client_secret",
+            "fewer than 32 bytes",
+        ),
         (web().client_id(""), "client_id", "empty"),
         (Config::resource_server(ISSUER, "api").client_secret(secret()), "client_id", "missing"),
         (Config::resource_server(ISSUER, "api").client_secret_from(source()), "client_id", "missing"),

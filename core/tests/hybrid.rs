@@ -108,12 +108,12 @@ fn an_id_token_goes_by_a_form_and_with_a_nonce_only() {
     let both = || config().response_type(ResponseType::CodeIdToken);
     let nameless = ProviderProfile::standard("nameless").nonce(NoncePolicy::Off);
     for (config, setting) in [
-        (both(), "response_mode"),
         (both().response_mode(ResponseMode::Query), "response_mode"),
         (hybrid().profile(nameless), "response_type"),
     ] {
         assert_eq!(config.build().unwrap_err().setting(), setting);
     }
+    assert!(both().build().is_ok(), "a form is the default then");
 }
 
 #[test]

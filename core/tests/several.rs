@@ -404,7 +404,6 @@ fn the_application_chooses_by_whatever_the_request_tells() {
         (page("/a/x"), "op.example"),
         (page("/b/x"), "b.example"),
         (page("/").header("host", "b.rp.example"), "b.example"),
-        (page("/nobody/x"), "op.example"),
         (Ask::get("/login").page(), "op.example"),
         (Ask::get("/login").page().header("host", "b.rp.example"), "b.example"),
         (Ask::get(&login_at(A)).page().header("host", "b.rp.example"), "op.example"),
@@ -412,6 +411,9 @@ fn the_application_chooses_by_whatever_the_request_tells() {
         let answer = world.ask(ask.clone());
         assert_eq!(answer.location().host_str(), Some(host), "{}", ask.target());
     }
+    // A choice that is none of them is a mistake, and no reason to ask another one.
+    let refused = world.ask(page("/nobody/x"));
+    assert_eq!((refused.status(), refused.code().as_str()), (400, "issuer_mismatch"));
     let mut browser = Browser::default();
     let callback = browser.start(&mut world, "/b/x");
     assert_eq!(browser.ask(&mut world, callback).header("location"), "/b/x");
@@ -869,5 +871,21 @@ fn a_guard_of_one_of_them_knows_what_has_ended_at_all() {
         world.guard = all.only(B).unwrap();
         assert_eq!(iss(&mut world, &again).as_deref(), Some(B));
         assert!(all.only("https://evil.example").is_none());
+    }
+}
+
+#[test]
+fn a_session_keeps_what_its_own_client_says() {
+    for store in STORES {
+        let quiet = first().scopes("openid").session_claims(&[]).session_store(store);
+        let mut world = world_of(quiet, second().session_store(store), 1);
+        for (issuer, keeps) in [(A, false), (B, true)] {
+            let mut browser = signed_in(&mut world, issuer);
+            let answer = browser.open(&mut world, "/");
+            let identity = answer.identity.expect("somebody is signed in");
+            let session = identity.session().unwrap();
+            assert_eq!(session.access_token(world.now).is_some(), keeps, "{issuer}");
+            assert_eq!(identity.claims().get::<String>("name").is_some(), keeps, "{issuer}");
+        }
     }
 }

@@ -8,12 +8,14 @@ use oidc_core::client_auth::{Signer, SigningFailed};
 use oidc_core::error::ConfigError;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
+use serde_json::{Map, Value};
 
 /// A private key that signs for the client: RSA by RS256, P-256 by ES256, Ed25519 by EdDSA. For
 /// [`ConfigBuilder::signer`](oidc_core::config::ConfigBuilder::signer).
 pub struct ClientKey {
     key: Key,
     key_id: Option<String>,
+    header: Map<String, Value>,
 }
 
 enum Key {
@@ -44,13 +46,20 @@ impl ClientKey {
                 "holds a key that is neither RSA of at least 2048 bits, nor P-256, nor Ed25519",
             ));
         };
-        Ok(Self { key, key_id: None })
+        Ok(Self { key, key_id: None, header: Map::new() })
     }
 
     /// By the name that the provider knows it by, for the header's `kid`.
     #[must_use]
-    pub fn with_key_id(mut self, key_id: &str) -> Self {
+    pub fn key_id(mut self, key_id: &str) -> Self {
         self.key_id = Some(key_id.to_owned());
+        self
+    }
+
+    /// With a further member of the header, such as `x5t#S256`, which Entra ID knows a certificate by.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.header.insert(name.to_owned(), value.into());
         self
     }
 }
@@ -66,6 +75,10 @@ impl Signer for ClientKey {
 
     fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
+    }
+
+    fn header(&self) -> Map<String, Value> {
+        self.header.clone()
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {

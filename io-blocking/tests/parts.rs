@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use oidc_blocking::oidc_core::config::ConfigBuilder;
+use oidc_blocking::oidc_core::introspection::TokenHint;
 use oidc_blocking::oidc_core::login::LoginState;
 use oidc_blocking::oidc_core::step::{Fetch, FetchResult, StoreAnswer, StoreError, StoreOp, StoreResult};
 use oidc_blocking::oidc_core::time::UnixTime;
@@ -167,4 +168,25 @@ fn a_renewal_in_the_background_fetches_by_itself_and_ends_with_its_handle() {
     drop(oidc);
     let ended = asked.recv_timeout(patience);
     assert_eq!(ended, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "nobody can ask any more");
+}
+
+/// Nobody can tell by an opaque token whose it is, and no provider is shown another one's.
+#[test]
+fn of_several_providers_the_one_to_ask_about_a_token_has_to_be_named() {
+    let provider = Direct::new();
+    let second = Config::builder("https://other.example", "web", "https://rp.example/callback/other")
+        .client_secret(Secret::new("secret"));
+    let builder = Builder::new(config()).also(second).transport(Arc::new(provider.clone()));
+    let oidc = builder.build().unwrap();
+    let request =
+        AccessTokenRequest { audience: "web".into(), client_id: "web".into(), ..Default::default() };
+    let token = Secret::new(provider.0.lock().unwrap().access_token(request, now()));
+    assert_eq!(oidc.introspect(&token).unwrap_err().code(), "other_provider");
+    assert_eq!(oidc.revoke(&token, TokenHint::AccessToken).unwrap_err().code(), "other_provider");
+    assert_eq!(provider.0.lock().unwrap().requests(""), 0, "nothing was sent");
+    let first = oidc.at(ISSUER).unwrap();
+    assert_eq!(first.introspect(&token).unwrap().unwrap().sub(), Some("ada"));
+    first.revoke(&token, TokenHint::AccessToken).unwrap();
+    assert_eq!(first.introspect(&token).unwrap(), None);
+    assert!(oidc.at("https://evil.example").is_none());
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oidc_core::error::{ConfigError, TokenError};
+use oidc_core::error::{ConfigError, TokenError, UsageError};
 use oidc_core::guard::Policy;
 use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::keys::KeyStatus;
@@ -10,7 +10,7 @@ use oidc_core::login::{LoginState, Redirect};
 use oidc_core::service::ServiceToken;
 use oidc_core::userinfo::Userinfo;
 use oidc_core::{
-    Callback, Claims, Client, Config, Error, Guard, Identity, Incoming, LoginOptions, Secret, Session,
+    Callback, Claims, Client, Config, Error, Guard, Identity, Incoming, LoginOptions, Secret, Session, Step,
     Verdict,
 };
 
@@ -174,28 +174,30 @@ impl Oidc {
         self.run(|now| self.client().client_credentials(scope, now)).await
     }
 
-    /// See [`Client::introspect`].
+    /// See [`Client::introspect`]. Of several providers, one has to be named before, by [`at`](Self::at).
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`]; [`UsageError::OtherProvider`] where it is not told which provider's token this is.
     pub async fn introspect(&self, token: &Secret) -> Result<Option<Introspection>, Error> {
-        self.run(|now| self.client().introspect(token, now)).await
+        self.run(|now| self.the_only_client(|client| client.introspect(token, now))).await
     }
 
-    /// See [`Client::revoke`].
+    /// See [`Client::revoke`]. Of several providers, one has to be named before, by [`at`](Self::at).
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`]; [`UsageError::OtherProvider`] where it is not told which provider's token this is.
     pub async fn revoke(&self, token: &Secret, hint: TokenHint) -> Result<(), Error> {
-        self.run(|now| self.client().revoke(token, hint, now)).await
+        self.run(|now| self.the_only_client(|client| client.revoke(token, hint, now))).await
     }
 
-    /// See [`Client::logout_url`].
+    /// See [`Client::logout_url`]; of several providers, that of the ID token.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn logout_url(&self, hint: Option<&Secret>, state: &str) -> Result<Option<String>, Error> {
-        self.run(|now| self.client().logout_url(hint, state, now)).await.map(|url| url.map(String::from))
+        self.run(|now| self.hinted_client(hint).logout_url(hint, state, now))
+            .await
+            .map(|url| url.map(String::from))
     }
 
     /// Renews metadata and keys if that is due: see [`Guard::renew_keys`]. At a server's start, whether the provider answers.
@@ -216,5 +218,20 @@ impl Oidc {
     fn client_of(&self, login: &LoginState) -> &Client {
         let issuer = login.issuer();
         self.guard.clients().find(|client| client.config().issuer() == issuer).unwrap_or(self.client())
+    }
+
+    /// A token says nothing of who gave it: it is sent to nobody where that could be somebody else.
+    fn the_only_client<T: std::marker::Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Client) -> Step<Result<T, Error>>,
+    ) -> Step<Result<T, Error>> {
+        if self.guard.clients().count() > 1 {
+            return Step::Done(Err(UsageError::OtherProvider.into()));
+        }
+        ask(self.client())
+    }
+
+    fn hinted_client(&self, hint: Option<&Secret>) -> &Client {
+        hint.map_or(self.client(), |id_token| self.guard.judge_of_sign_in(id_token.expose()))
     }
 }

@@ -66,11 +66,26 @@ impl Builder {
             let wrong = |error| ConfigError::new("ca_file", format!("cannot be read: {file:?}: {error}"));
             builder.extra_roots = Some(std::fs::read(&file).map_err(wrong)?);
         }
-        if let Some(file) = variable("OIDC_CLIENT_KEY_FILE") {
-            builder.config = with_key(builder.config, &file, variable("OIDC_CLIENT_KEY_ID").as_deref())?;
+        match (variable("OIDC_CLIENT_KEY_FILE"), variable("OIDC_CLIENT_KEY_ID")) {
+            (Some(file), key_id) => builder.config = with_key(builder.config, &file, key_id.as_deref())?,
+            (None, Some(_)) => {
+                return Err(ConfigError::new(
+                    "client_key_id",
+                    "names a key, and OIDC_CLIENT_KEY_FILE is not set",
+                ));
+            }
+            (None, None) => {}
         }
         builder.store = store::named(variable("OIDC_SESSION_STORE").as_deref())?;
         Ok(builder)
+    }
+
+    /// Changes settings, also those that came from variables:
+    /// `Builder::from_env()?.configure(|config| config.profile(ProviderProfile::google()))`.
+    #[must_use]
+    pub fn configure(mut self, change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Self {
+        self.config = change(self.config);
+        self
     }
 
     /// One more provider: see [`Guard::several`]. The settings of the server itself are those of the first.
@@ -141,7 +156,9 @@ impl Builder {
         let has_store = self.store.is_some();
         let config: Config = self.config.session_store(has_store).build()?;
         if config.has_random_cookie_secret() {
-            tracing::warn!("OIDC_COOKIE_SECRET is not set: sessions end when this process does");
+            tracing::warn!(
+                "neither OIDC_COOKIE_SECRET nor cookie_secrets is set: sessions end when this process does"
+            );
         }
         let transport = match self.transport {
             Some(transport) => transport,
@@ -177,7 +194,7 @@ impl Builder {
 fn with_key(config: ConfigBuilder, file: &str, key_id: Option<&str>) -> Result<ConfigBuilder, ConfigError> {
     let wrong = |error| ConfigError::new("client_key_file", format!("cannot be read: {file:?}: {error}"));
     let key = crate::ClientKey::from_pem(&std::fs::read(file).map_err(wrong)?)?;
-    Ok(config.signer(Arc::new(key_id.into_iter().fold(key, crate::ClientKey::with_key_id))))
+    Ok(config.signer(Arc::new(key_id.into_iter().fold(key, crate::ClientKey::key_id))))
 }
 
 #[cfg(not(feature = "client-key"))]

@@ -147,21 +147,24 @@ impl ConfigBuilder {
         self
     }
 
-    /// What is peculiar to the provider. Other settings go before it, in whichever order they come. Default: nothing.
+    /// What is peculiar to the provider. A setting of this builder overrides the profile's, whichever is called first. Default:
+    /// nothing.
     #[must_use]
     pub fn profile(mut self, profile: ProviderProfile) -> Self {
         self.profile = profile;
         self
     }
 
-    /// The scopes to ask for, separated by spaces; `openid` must be one of them. Default: `openid profile email`.
+    /// The scopes to ask for, separated by spaces; `openid` must be one of them. Default: as the profile says, else
+    /// `openid profile email`.
     #[must_use]
     pub fn scopes(mut self, scopes: &str) -> Self {
         self.scopes = Some(scopes.to_owned());
         self
     }
 
-    /// How the provider sends the browser back. Default: query.
+    /// How the provider sends the browser back. Default: as the profile says, else by form post where an ID token comes with the
+    /// code, and in the query where none does.
     #[must_use]
     pub fn response_mode(mut self, response_mode: ResponseMode) -> Self {
         self.response_mode = Some(response_mode);
@@ -191,7 +194,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// The kinds of bearer token taken. Default: `at+jwt`.
+    /// The kinds of bearer token taken. Default: as the profile says, else `at+jwt`.
     #[must_use]
     pub fn bearer(mut self, kinds: &[AccessToken]) -> Self {
         self.bearer = Some(kinds.to_vec());
@@ -521,7 +524,11 @@ impl ConfigBuilder {
         if !scopes.split(' ').any(|scope| scope == "openid") {
             return Err(ConfigError::new("scopes", "must contain openid"));
         }
-        let response_mode = self.response_mode.or(profile.response_mode).unwrap_or(ResponseMode::Query);
+        let usual = match self.response_type {
+            ResponseType::Code => ResponseMode::Query,
+            ResponseType::CodeIdToken => ResponseMode::FormPost,
+        };
+        let response_mode = self.response_mode.or(profile.response_mode).unwrap_or(usual);
         if self.response_type == ResponseType::CodeIdToken && response_mode != ResponseMode::FormPost {
             let problem = "must be form_post where an ID token comes with the code";
             return Err(ConfigError::new("response_mode", problem));
@@ -550,14 +557,6 @@ impl ConfigBuilder {
             (Some(_), Some(_)) => {
                 return Err(ConfigError::new("client_secret", "is set, and a source of it is set too"));
             }
-            (Some(secret), None)
-                if short_for_hs256(secret) && self.client_auth == Some(ClientAuth::SecretJwt) =>
-            {
-                return Err(ConfigError::new(
-                    "client_secret",
-                    "has fewer than 32 bytes, too few for client_secret_jwt",
-                ));
-            }
             (Some(secret), None) => Some(Arc::new(Fixed(secret.clone()))),
             (None, source) => source.as_ref().map(|source| Arc::clone(&source.0)),
         };
@@ -565,6 +564,7 @@ impl ConfigBuilder {
         let auth = self.client_auth.unwrap_or(match (&source, &self.signer) {
             (Some(_), _) => by_secret,
             (None, Some(_)) => ClientAuth::PrivateKeyJwt,
+            (None, None) if self.profile.client_auth == Some(ClientAuth::Tls) => ClientAuth::Tls,
             (None, None) => ClientAuth::None,
         });
         let by = match auth {
@@ -592,17 +592,20 @@ impl ConfigBuilder {
         if self.signer.is_some() {
             return wrong("is by a client_secret, and there is a key that would never be used");
         }
+        let short = |secret: &Secret| secret.expose().len() < HS256_SECRET;
         match source {
+            Some(_) if by == SecretAuth::Jwt && self.client_secret.as_ref().is_some_and(short) => Err(
+                ConfigError::new("client_secret", "has fewer than 32 bytes, too few for client_secret_jwt"),
+            ),
             Some(source) => Ok((auth, Credentials::Secret { by, source })),
             None => Err(ConfigError::new("client_secret", "is required by the chosen client_auth")),
         }
     }
 }
 
-/// [OpenID Connect Core section 10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing).
-fn short_for_hs256(secret: &Secret) -> bool {
-    secret.expose().len() < 32
-}
+/// The fewest bytes of a secret for HS256
+/// ([OpenID Connect Core section 10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
+const HS256_SECRET: usize = 32;
 
 /// A secret that stays the same.
 struct Fixed(Secret);

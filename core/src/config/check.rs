@@ -40,6 +40,11 @@ pub(crate) fn parse_fetched_url(setting: &'static str, text: &str) -> Result<Url
     let wrong = |problem: &str| ConfigError::new(setting, format!("{problem}: {text:?}"));
     refuse_credentials(setting, text)?;
     let url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+    if url.path().contains("//") {
+        return Err(wrong(
+            "has an empty part in its path; was a whole URL given where a host was asked for?",
+        ));
+    }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),

@@ -23,37 +23,35 @@ impl ConfigError {
     }
 }
 
-/// Settings that only a program can make.
-const WITHOUT_VARIABLE: [&str; 21] = [
-    "access_token_issuers",
-    "api_paths",
-    "authorization_endpoint",
-    "authorize_parameter",
-    "danger",
-    "end_session_endpoint",
-    "introspection_endpoint",
-    "issuers",
-    "jwks_uri",
-    "logout",
-    "max_stale",
-    "metadata_url",
-    "policy",
-    "profile",
-    "pushed_authorization_request_endpoint",
-    "refresh_between",
-    "revocation_endpoint",
-    "static_keys",
-    "token_endpoint",
-    "token_parameter",
-    "userinfo_endpoint",
+/// Settings that are variables, too, here or in the drivers.
+const VARIABLES: [&str; 19] = [
+    "algorithms",
+    "audience",
+    "bearer",
+    "ca_file",
+    "client_auth",
+    "client_id",
+    "client_key_file",
+    "client_key_id",
+    "client_secret",
+    "cookie_secret",
+    "issuer",
+    "leeway",
+    "query_token",
+    "redirect_uri",
+    "response_mode",
+    "scopes",
+    "session_absolute",
+    "session_idle",
+    "session_store",
 ];
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if WITHOUT_VARIABLE.contains(&self.setting) {
-            return write!(f, "setting {}: {}", self.setting, self.problem);
+        if VARIABLES.contains(&self.setting) {
+            return write!(f, "OIDC_{}: {}", self.setting.to_ascii_uppercase(), self.problem);
         }
-        write!(f, "OIDC_{}: {}", self.setting.to_ascii_uppercase(), self.problem)
+        write!(f, "setting {}: {}", self.setting, self.problem)
     }
 }
 

@@ -160,7 +160,9 @@ impl fmt::Display for UsageError {
             Self::Signing(text) => write!(f, "the client's own signer or secret source failed: {text}"),
             Self::NoAccessToken => f.write_str("the session holds no access token"),
             Self::NoRefreshToken => {
-                f.write_str("the provider gave no refresh token; was the scope offline_access asked for?")
+                f.write_str(
+                    "the session holds no refresh token: ask for one, as by the scope offline_access, and keep it by keep_tokens",
+                )
             }
             Self::SessionTooLarge => {
                 f.write_str("the session does not fit into cookies: keep fewer claims or tokens")

@@ -22,7 +22,9 @@ impl Guard {
     /// A guard for several providers. Bearer tokens are judged by the client whose issuer they name, each by keys of its own;
     /// people sign in with the one that `/login?iss=…` names, that [`choose_by`](Self::choose_by) chooses, or else the first.
     ///
-    /// The settings of the server itself are those of the first: cookies and their secrets, sessions, paths, sockets.
+    /// The settings of the server itself are those of the first: cookies and their secrets, lifetimes of sessions, paths,
+    /// sockets. Which claims and tokens a session keeps is each client's own setting. Cookies are sealed in the first one's name:
+    /// if another one takes its place, people have to sign in again.
     ///
     /// So that no provider can pass an answer off as another's, each has a redirect URI of its own, on the same origin, and an
     /// answer counts only where it was asked to come
@@ -47,8 +49,9 @@ impl Guard {
         Ok(Self { home: first.clone(), client: first, others: others.into(), choice: None, browser })
     }
 
-    /// Chooses the provider of a person who is to sign in, by its issuer: as by a part of the path, or by the host of a tenant.
-    /// `None`, or an issuer that is none of them, is the first.
+    /// Chooses the provider of a person who is to sign in, by its issuer: as by a part of the path. `None` is the first; an
+    /// issuer that is none of them is refused. It is asked about whichever request needs it, also `/login` where no `iss` is
+    /// given there. All tenants are on one origin, to which the providers send people back.
     #[must_use]
     pub fn choose_by(
         mut self,
@@ -64,7 +67,7 @@ impl Guard {
     }
 
     /// The same guard with this one provider, by its issuer: for operations that are to be its, such as a sign-in that the
-    /// application starts itself.
+    /// application starts itself. It is not for pages: sessions of the others are nobody's to it.
     #[must_use]
     pub fn only(&self, issuer: &str) -> Option<Self> {
         let client = self.client_called(issuer)?.clone();
@@ -104,7 +107,9 @@ impl Guard {
     ///
     /// Its output is the first failure, and when to call again.
     pub fn renew_keys(&self, now: UnixTime) -> Step<(Result<(), TokenError>, UnixTime)> {
-        renew(self.clients().cloned().collect(), Ok(()), UnixTime::END, now)
+        let mut clients: Vec<Client> = self.clients().cloned().collect();
+        clients.reverse();
+        renew(clients, Ok(()), UnixTime::END, now)
     }
 
     /// How good the keys at hand are: of several providers, those that are worst.
@@ -114,10 +119,12 @@ impl Guard {
         self.others.iter().map(|client| client.key_status(now)).fold(of_first, KeyStatus::worse)
     }
 
-    /// Whoever the person is to sign in with.
-    pub(super) fn chosen(&self, incoming: &Incoming<'_>) -> &Client {
-        let issuer = self.choice.as_ref().and_then(|choice| choice(incoming));
-        issuer.and_then(|issuer| self.client_called(&issuer)).unwrap_or(&self.client)
+    /// Whoever the person is to sign in with; none, if that is none of the providers.
+    pub(super) fn chosen(&self, incoming: &Incoming<'_>) -> Option<&Client> {
+        match self.choice.as_ref().and_then(|choice| choice(incoming)) {
+            Some(issuer) => self.client_called(&issuer),
+            None => Some(&self.client),
+        }
     }
 
     /// The client of the provider that is configured by this issuer.
@@ -144,6 +151,7 @@ impl Guard {
     }
 }
 
+/// The last one first.
 fn renew(
     mut clients: Vec<Client>,
     so_far: Result<(), TokenError>,

@@ -20,8 +20,8 @@ use crate::time::UnixTime;
 /// What is kept of a request while its session is looked up.
 pub(super) struct Visit {
     pub(super) browser: Arc<Browser>,
-    /// Of the provider that a sign-in would be with.
-    pub(super) client: Client,
+    /// Of the provider that a sign-in would be with; none, if the application has chosen one that is none of them.
+    pub(super) client: Option<Client>,
     pub(super) jar: Jar,
     pub(super) shape: Shape,
     pub(super) absent: Absent,
@@ -78,7 +78,7 @@ impl Guard {
     pub(super) fn visit(&self, browser: &Arc<Browser>, incoming: &Incoming<'_>) -> Visit {
         Visit {
             browser: Arc::clone(browser),
-            client: self.chosen(incoming).clone(),
+            client: self.chosen(incoming).cloned(),
             jar: browser.cookies_of(incoming),
             shape: Shape::of(incoming),
             absent: Absent::Admitted,
@@ -177,7 +177,7 @@ impl Guard {
             return Step::Done(without_identity(visit.shape, visit.absent, cleared));
         }
         let options = LoginOptions { return_to: Some(visit.target.clone()), ..LoginOptions::default() };
-        self.begin_sign_in(&visit.client, visit, options, cleared, now)
+        self.begin_sign_in(visit.client.as_ref(), visit, options, cleared, now)
     }
 
     /// Where a session that begins now is to be.
@@ -201,11 +201,18 @@ impl Guard {
         let (client, browser) = (&self.home, &visit.browser);
         match place {
             Place::Cookies => {
-                let cookies = browser.session_cookies(client, session, &visit.jar, until, now);
+                let cookies = browser.session_cookies(
+                    client,
+                    self.client_for(session),
+                    session,
+                    &visit.jar,
+                    until,
+                    now,
+                );
                 Step::Done(cookies.map(|cookies| Some(Kept { cookies, until, place: Place::Cookies })))
             }
             Place::Store { ticket, version } => {
-                let sealed = browser.sealed_record(client, session, &ticket, until);
+                let sealed = browser.sealed_record(client, self.client_for(session), session, &ticket, until);
                 let cookies = browser.ticket_cookies(client, &ticket, &visit.jar, until, now);
                 let (value, cookies) = match sealed.and_then(|sealed| Ok((sealed, cookies?))) {
                     Ok(both) => both,
@@ -335,16 +342,17 @@ impl Browser {
         Some(only)
     }
 
-    /// The cookies that hold a session.
+    /// The cookies that hold a session: what of it is kept, the client that it is of says.
     fn session_cookies(
         &self,
         client: &Client,
+        of: &Client,
         session: &Session,
         jar: &Jar,
         until: UnixTime,
         now: UnixTime,
     ) -> Result<Vec<HeaderValue>, Error> {
-        let record = session.to_record(client.config()).ok_or(UsageError::SessionTooLarge)?;
+        let record = session.to_record(of.config()).ok_or(UsageError::SessionTooLarge)?;
         let sealed = self.seals.seal(Purpose::Session, &record, until, client.entropy())?;
         self.split_cookies(&sealed, jar, until, now)
     }
@@ -381,11 +389,12 @@ impl Browser {
     fn sealed_record(
         &self,
         client: &Client,
+        of: &Client,
         session: &Session,
         ticket: &Secret,
         until: UnixTime,
     ) -> Result<Vec<u8>, Error> {
-        let record = session.to_record(client.config()).ok_or(UsageError::SessionTooLarge)?;
+        let record = session.to_record(of.config()).ok_or(UsageError::SessionTooLarge)?;
         let named = [record_key(ticket).as_bytes(), b"\n", &record].concat();
         self.seals.seal(Purpose::Record, &named, until, client.entropy()).map(String::into_bytes)
     }

@@ -36,17 +36,15 @@ impl Guard {
         if incoming.method != Method::GET {
             return Step::Done(Answer::failure(&incoming, &RequestError::Method("GET").into(), "/").into());
         }
-        let (mut options, mut client) = (LoginOptions::default(), self.chosen(&incoming));
+        let (mut options, mut named) = (LoginOptions::default(), None);
         for (name, value) in form_urlencoded::parse(incoming.query().as_bytes()) {
             let value = value.into_owned();
             match &*name {
-                "iss" => match self.client_called(&value) {
-                    Some(called) => client = called,
-                    None => {
-                        let error = CallbackError::IssuerMismatch.into();
-                        return Step::Done(Answer::failure(&incoming, &error, "/").into());
-                    }
-                },
+                "iss" if named.is_some() => {
+                    let error = CallbackError::IssuerMismatch.into();
+                    return Step::Done(Answer::failure(&incoming, &error, "/").into());
+                }
+                "iss" => named = Some(value),
                 "return_to" => {
                     options.return_to.get_or_insert(value);
                 }
@@ -60,19 +58,21 @@ impl Guard {
                 _ => {}
             }
         }
-        let (this, visit) =
-            (self.clone(), Visit { client: client.clone(), ..self.visit(browser, &incoming) });
+        let (this, mut visit) = (self.clone(), self.visit(browser, &incoming));
+        if let Some(issuer) = named {
+            visit.client = self.client_called(&issuer).cloned();
+        }
         self.found(&visit, now).then(now, move |found, now| {
             // A store that cannot tell is no reason against a sign-in.
             let dead = if matches!(found, Ok(None)) { visit.cleared() } else { Vec::new() };
-            this.begin_sign_in(&visit.client, &visit, options, dead, now)
+            this.begin_sign_in(visit.client.as_ref(), &visit, options, dead, now)
         })
     }
 
     /// Sends the browser to the provider, and rids it of a session that has died.
     pub(super) fn begin_sign_in(
         &self,
-        client: &Client,
+        client: Option<&Client>,
         visit: &Visit,
         options: LoginOptions,
         dead: Vec<HeaderValue>,
@@ -80,6 +80,9 @@ impl Guard {
     ) -> Step<Verdict> {
         let (browser, shape) = (Arc::clone(&visit.browser), visit.shape);
         let return_to = browser.return_to(options.return_to.as_deref().unwrap_or_default());
+        let Some(client) = client else {
+            return Step::Done(Answer::failure_as(shape, &CallbackError::IssuerMismatch.into(), "/").into());
+        };
         let options = LoginOptions { return_to: Some(return_to.clone()), ..options };
         let this = self.clone();
         let mut surplus = browser.surplus_logins(&visit.jar, now);

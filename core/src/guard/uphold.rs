@@ -64,7 +64,7 @@ impl Guard {
         let there = identity.as_ref().and_then(|identity| self.client_of(identity.iss()));
         let refused = match person {
             Some(visit) => self.begin_sign_in(
-                there.unwrap_or(&visit.client),
+                there.or(visit.client.as_ref()),
                 visit,
                 policy.login_options(&asker.target),
                 Vec::new(),

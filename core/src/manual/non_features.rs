@@ -1,4 +1,4 @@
-//! What is left out on purpose, and why. What is only not there yet is listed in README.
+//! What is left out on purpose, and why.
 //!
 //! - **A switch that turns issuer, audience or signature checks off.** Whoever needs one for a test has the dev provider.
 //! - **The implicit flow, and tokens in fragments.** The code flow with PKCE does all that they did, without tokens in

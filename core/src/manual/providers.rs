@@ -11,26 +11,52 @@
 //!     --redirect-uri https://app.example/callback
 //! ```
 //!
-//! Below, `config` goes into a driver's `Builder::new`, which has the rest: `Builder::new(config).build()?`.
+//! Below, `config` goes into a driver's `Builder::new`, which has the rest: `Builder::new(config).build()?`. Where the settings
+//! come from variables, the profile is added to them:
+//!
+//! ```text
+//! use oidc_tokio::{Builder, oidc_core::profile::ProviderProfile};
+//!
+//! let oidc = Builder::from_env()?.configure(|config| config.profile(ProviderProfile::google())).build()?;
+//! ```
 //!
 //! # Google
 //!
-//! Access tokens are opaque and there is no sign-out at Google: a session ends here alone. A refresh token needs the parameter.
+//! Access tokens are opaque and there is no sign-out at Google: a session ends here alone. A refresh token needs the two
+//! parameters (Google gives one with a consent, and not again without), and has to be kept: Google knows no scope
+//! `offline_access` that would say so.
 //!
 //! ```
 //! use oidc_core::{Config, Secret, profile::ProviderProfile};
 //!
 //! let config = Config::builder("https://accounts.google.com", "client", "https://app.example/callback")
 //!     .client_secret(Secret::new("secret"))
-//!     .profile(ProviderProfile::google().authorize_parameter("access_type", "offline"));
+//!     .keep_tokens(true)
+//!     .profile(
+//!         ProviderProfile::google().authorize_parameter("access_type", "offline").authorize_parameter("prompt", "consent"),
+//!     );
 //! # config.build()?;
 //! # Ok::<(), oidc_core::error::ConfigError>(())
 //! ```
 //!
 //! # Microsoft Entra ID
 //!
-//! For one tenant, its own address; for several, `organizations` and the list of those who may sign in. There is no way to let
-//! in any tenant: whoever has a tenant of their own could be anybody in it.
+//! For one tenant, its own address, by its id (not by a domain's name).
+//!
+//! ```
+//! use oidc_core::{Config, Secret, profile::ProviderProfile};
+//!
+//! let tenant = "9122040d-6c67-4c5b-b112-36a304b66dad";
+//! let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+//! let config = Config::builder(&issuer, "client", "https://app.example/callback")
+//!     .client_secret(Secret::new("secret"))
+//!     .profile(ProviderProfile::entra_tenant(tenant));
+//! # config.build()?;
+//! # Ok::<(), oidc_core::error::ConfigError>(())
+//! ```
+//!
+//! For several, `organizations` and the list of those who may sign in. There is no way to let in any tenant: whoever has a
+//! tenant of their own could be anybody in it.
 //!
 //! ```
 //! use oidc_core::{Config, Secret, profile::ProviderProfile};
@@ -44,7 +70,8 @@
 //! ```
 //!
 //! An access token for Microsoft Graph is opaque to everybody else. Ask for a scope of your own API, and name that API as the
-//! [`audience`](crate::config::ConfigBuilder::audience).
+//! [`audience`](crate::config::ConfigBuilder::audience). With a key instead of a secret, Entra ID knows the certificate by the
+//! header's `x5t#S256`: `ClientKey::header("x5t#S256", …)`, or [`Signer::header`](crate::client_auth::Signer::header).
 //!
 //! # Apple
 //!
@@ -137,7 +164,7 @@
 //!     .endpoint(Endpoint::Userinfo, "https://sso.example/me")
 //!     .client_auth(ClientAuth::Post)
 //!     .nonce(NoncePolicy::IfPresent)
-//!     .logout(Logout::Address { url: "https://sso.example/bye".into(), client_id: "app", return_to: "next" });
+//!     .logout(Logout::Address { url: "https://sso.example/bye".into(), client_id_parameter: "app", return_to_parameter: "next" });
 //! let config = Config::builder("https://sso.example", "client", "https://app.example/callback")
 //!     .client_secret(Secret::new("secret"))
 //!     .profile(peculiar);
@@ -157,8 +184,10 @@
 //!
 //! # Opaque access tokens
 //!
-//! [`Client::introspect`](crate::Client::introspect) asks the provider, one request for each call. The service needs a client of
-//! its own there, and no redirect URI:
+//! [`Client::introspect`](crate::Client::introspect) asks the provider, one request for each call; no layer or middleware does so
+//! by itself. An answer that names an audience must name this one's; where the provider names none, look at
+//! [`client_id`](crate::introspection::Introspection::client_id) yourself. The service needs a client of its own there, and no
+//! redirect URI:
 //!
 //! ```
 //! use oidc_core::{Config, Secret};
@@ -174,7 +203,16 @@
 //!
 //! One guard, one `Oidc`: `Builder::new(first).also(second)`. Bearer tokens are judged by the provider that they name, each by
 //! its own keys; a page offers `/login?iss=ISSUER&return_to=/path` for each provider, or
-//! [`choose_by`](crate::Guard::choose_by) picks one by the tenant's host or path. Each provider has a redirect URI of its own.
+//! [`choose_by`](crate::Guard::choose_by) picks one by the path. Each provider has a redirect URI of its own, on the one origin
+//! of the application.
+//!
+//! ```text
+//! let oidc = Builder::new(Config::builder(GOOGLE, "client", "https://app.example/callback/google") …)
+//!     .also(Config::builder(WORK, "client", "https://app.example/callback/work") …)
+//!     .build()?;
+//! ```
+//!
+//! The same without a driver:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -191,4 +229,6 @@
 //! # }
 //! ```
 //!
-//! An identity is `iss` and `sub` together: the same `sub` at two providers is two people.
+//! An identity is `iss` and `sub` together: the same `sub` at two providers is two people. A role, a scope or an `acr` is the word
+//! of the provider that gave it, and a [`Policy`](crate::guard::Policy) does not ask which one that was: where one of them is
+//! trusted less, look at [`Identity::iss`](crate::Identity::iss) as well.

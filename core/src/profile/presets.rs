@@ -70,7 +70,11 @@ impl ProviderProfile {
         Self {
             bearer: Some(JWT.to_vec()),
             access_token_marks: Some(&["azp", "scope"]),
-            logout: Logout::Address { url, client_id: "client_id", return_to: "returnTo" },
+            logout: Logout::Address {
+                url,
+                client_id_parameter: "client_id",
+                return_to_parameter: "returnTo",
+            },
             ..Self::preset("Auth0")
         }
     }
@@ -91,7 +95,11 @@ impl ProviderProfile {
             bearer: Some(JWT.to_vec()),
             audience_claim: Some("client_id"),
             access_token_claims: vec![("token_use", "access".to_owned())],
-            logout: Logout::Address { url, client_id: "client_id", return_to: "logout_uri" },
+            logout: Logout::Address {
+                url,
+                client_id_parameter: "client_id",
+                return_to_parameter: "logout_uri",
+            },
             ..Self::preset("Cognito")
         }
     }

@@ -3,7 +3,7 @@
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::{Quirk, TokenError};
 use oidc_core::profile::{Endpoint, IssuerPolicy, Logout, NoncePolicy, ProviderProfile};
-use oidc_core::{Callback, LoginOptions};
+use oidc_core::{Callback, Config, LoginOptions, Secret};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
@@ -212,6 +212,20 @@ fn a_keycloak_id_token_is_no_access_token_however_bare() {
     }
 }
 
+#[test]
+fn a_preset_that_asks_for_a_host_takes_no_address() {
+    let config = |profile| {
+        let config = Config::builder("https://sso.example", "web", "https://rp.example/callback");
+        config.client_secret(Secret::new("secret")).profile(profile).build()
+    };
+    for domain in ["https://tenant.auth0.com/", "https://tenant.auth0.com", "tenant.auth0.com/"] {
+        let error = config(ProviderProfile::auth0(domain)).unwrap_err();
+        assert!(error.to_string().contains("where a host was asked for"), "{error}");
+        assert!(config(ProviderProfile::cognito(domain)).is_err());
+    }
+    assert!(config(ProviderProfile::auth0("tenant.auth0.com")).is_ok());
+}
+
 /// The audience of access tokens is the client's, as where one registration serves for both.
 #[test]
 fn an_id_token_without_its_marks_is_no_access_token_of_entra_okta_or_auth0() {
@@ -256,7 +270,11 @@ fn profiles_that_would_take_too_much_are_refused_when_the_settings_are_built() {
         claim: "tid",
         allowed: allowed.iter().copied().map(text).collect(),
     };
-    let address = |url: &str| Logout::Address { url: text(url), client_id: "client_id", return_to: "to" };
+    let address = |url: &str| Logout::Address {
+        url: text(url),
+        client_id_parameter: "client_id",
+        return_to_parameter: "to",
+    };
     for (profile, setting) in [
         (own().pkce(false).nonce(NoncePolicy::Off), "profile"),
         (ProviderProfile::linkedin().nonce(NoncePolicy::Off), "profile"),

@@ -211,7 +211,8 @@ fn a_sign_out_stays_here_or_leads_to_an_address_of_the_providers_own() {
     scene.browser_signs_in();
     assert_eq!(scene.browser_signs_out().as_str(), "https://rp.example/logged-out");
     let url = "https://other.example/out?federated=1".to_owned();
-    let profile = own().logout(Logout::Address { url, client_id: "app", return_to: "back" });
+    let profile =
+        own().logout(Logout::Address { url, client_id_parameter: "app", return_to_parameter: "back" });
     let mut scene = Scene::new("okta", profile);
     scene.browser_signs_in();
     assert_eq!(
