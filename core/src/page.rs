@@ -106,11 +106,6 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
         {
             OUTAGE
         }
-        Error::Provider(error) if error.is_of_client() => (
-            "This site is not set up properly",
-            "You were not signed in, because the sign-in service does not accept this site. Trying again will not help; \
-             please tell the people who run it.",
-        ),
         Error::Provider(_) | Error::Token(_) => (
             "Your sign-in could not be verified",
             "The sign-in page's answer did not pass our checks, so you were not signed in. Please try again; if it \

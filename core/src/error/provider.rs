@@ -99,17 +99,6 @@ impl ProviderError {
         }
     }
 
-    /// The provider finds fault with the client's registration or credentials.
-    pub(crate) fn is_of_client(&self) -> bool {
-        match self {
-            Self::ClientAuth { .. } => true,
-            Self::Refused { code, .. } => {
-                ["invalid_client", "unauthorized_client"].iter().any(|of_client| code.is(of_client))
-            }
-            _ => false,
-        }
-    }
-
     /// The provider is away, rather than wrong.
     pub(super) fn is_outage(&self) -> bool {
         match self {
