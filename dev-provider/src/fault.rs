@@ -119,6 +119,16 @@ faults! {
     InvalidAtHash "invalid-athash",
     /// The ID token has no `at_hash`.
     MissingAtHash "missing-athash",
+    /// The `c_hash` of the ID token beside a code is the right one and `1`.
+    InvalidCHash "invalid-chash",
+    /// The ID token beside a code has no `c_hash`.
+    MissingCHash "missing-chash",
+    /// The ID token of the code is of another subject than the one beside the code.
+    SecondInvalidSub "second-invalid-sub",
+    /// The ID token of the code is of another issuer than the one beside the code.
+    SecondInvalidIss "second-invalid-iss",
+    /// The ID token of the code has another `nonce` than the one beside the code.
+    SecondInvalidNonce "second-invalid-nonce",
     /// The ID token has no `auth_time`.
     AuthTimeMissing "auth-time-missing",
     /// The ID token's `auth_time` is a day in the past.
@@ -317,6 +327,10 @@ faults! {
     CodeMadeUp "code-made-up",
     /// The authorization response has an `access_token`, for which nobody asked.
     TokenInFront "token-in-front",
+    /// The authorization response has an ID token, whether anybody asked for one or not, and it is right.
+    IdTokenInFront "id-token-in-front",
+    /// The authorization response has no ID token, whether anybody asked for one or not.
+    IdTokenNotInFront "id-token-not-in-front",
     /// The authorization response's `iss` is the issuer and `1`.
     IssParamWrong "invalid-authorization-response-iss",
     /// The authorization response has no `iss`, although the metadata promises it.

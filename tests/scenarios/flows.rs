@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderName, Request, StatusCode};
-use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode};
+use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode, ResponseType};
 use oidc_core::error::{ProviderError, TokenError, UsageError};
 use oidc_core::jose::Algorithm;
 use oidc_core::login::{LoginState, Redirect};
@@ -74,6 +74,7 @@ fn config(given: Given, issuer: &str) -> ConfigBuilder {
         Auth::Public => config.client_auth(ClientAuth::None),
     };
     let config = if given.form_post { config.response_mode(ResponseMode::FormPost) } else { config };
+    let config = if given.hybrid { config.response_type(ResponseType::CodeIdToken) } else { config };
     match given.alg {
         Some(alg) => config.algorithms(&[Algorithm::from_name(alg).unwrap()]),
         None => config,
@@ -129,7 +130,7 @@ impl<W: World> Run<'_, W> {
             ..LoginOptions::default()
         };
         let redirect = self.world.begin_login(options).map_err(refused_at(At::Begin))?;
-        check_request(&redirect.url)?;
+        check_request(&redirect.url, self.row.given)?;
         Ok(redirect)
     }
 
@@ -153,8 +154,21 @@ impl<W: World> Run<'_, W> {
     }
 
     fn finish(&mut self, login: LoginState, answer: &str) -> Result<Session> {
-        let callback = Callback::parse(answer).map_err(|error| refused_at(At::Callback)(error.into()))?;
-        self.world.finish_login(login, callback).map_err(refused_at(At::Callback))
+        let before = self.token_requests();
+        let callback = Callback::parse(answer).map_err(Error::from);
+        let session = callback.and_then(|callback| self.world.finish_login(login, callback));
+        let at = self.at_callback(before);
+        session.map_err(refused_at(at))
+    }
+
+    /// Where a callback was refused, after which there had been so many token requests before.
+    fn at_callback(&mut self, before: usize) -> At {
+        let redeemed = self.token_requests() > before;
+        if self.row.given.hybrid && !redeemed { At::InFront } else { At::Callback }
+    }
+
+    fn token_requests(&mut self) -> usize {
+        self.world.provider(|provider| provider.requests("/token"))
     }
 
     fn sign_in(&mut self) -> Result<Session> {
@@ -399,7 +413,7 @@ impl<W: World> Run<'_, W> {
 }
 
 /// What the conformance suite looks for in every authorization request.
-fn check_request(url: &Url) -> Result {
+fn check_request(url: &Url, given: Given) -> Result {
     let mut query = BTreeMap::new();
     for (name, value) in url.query_pairs() {
         if query.insert(name.to_string(), value.to_string()).is_some() {
@@ -409,7 +423,8 @@ fn check_request(url: &Url) -> Result {
     let asked = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let unreserved = |char: char| char.is_ascii_alphanumeric() || "-_.~".contains(char);
     let nonce = asked("nonce");
-    let right = asked("response_type") == "code"
+    let response_type = if given.hybrid { "code id_token" } else { "code" };
+    let right = asked("response_type") == response_type
         && asked("scope").split(' ').any(|scope| scope == "openid")
         && asked("client_id") == CLIENT
         && asked("redirect_uri") == format!("{ORIGIN}/callback")

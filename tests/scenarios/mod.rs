@@ -51,6 +51,8 @@ pub(crate) struct Given {
     /// How the client authenticates; the provider takes nothing else.
     pub(crate) auth: Auth,
     pub(crate) form_post: bool,
+    /// An ID token is asked for beside the code, which comes by form.
+    pub(crate) hybrid: bool,
     pub(crate) signed_userinfo: bool,
     /// What the authorization request demands beyond the usual.
     pub(crate) prompt_none: bool,
@@ -124,6 +126,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
     Begin,
+    /// Where an ID token is to come beside the code: by what came, without a token request.
+    InFront,
     Callback,
     Userinfo,
     Refresh,
@@ -137,6 +141,7 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             At::Begin => "the start",
+            At::InFront => "the callback, and the code is not redeemed",
             At::Callback => "the callback",
             At::Userinfo => "userinfo",
             At::Refresh => "the refresh",
@@ -183,28 +188,52 @@ pub(crate) fn run<W: World>(who: &str) {
 }
 
 /// Carries out what the conformance suite's plans are made of in every variant: the provider as the suite's or an ordinary
-/// one, each algorithm, and either way back from the provider.
+/// one, each algorithm, either way back from the provider, and an ID token beside the code.
 pub(crate) fn run_variants<W: World>(who: &str) {
     let of_the_suite = |row: &Scenario| not_applicable::MODULES.contains(&row.name.as_str());
-    // Where only RS256 is offered, nothing else can be expected.
-    let possible =
-        |row: &Scenario| row.given.alg == Some("RS256") || row.fault != Some(Fault::OnlyRs256Offered);
-    let rows = table().into_iter().filter(of_the_suite).flat_map(|row| variants(&row)).filter(possible);
+    let rows = table().into_iter().filter(of_the_suite).flat_map(|row| variants(&row));
     carry_out_all::<W>(&format!("{who}, in every variant"), &rows.collect::<Vec<_>>());
 }
 
 fn variants(row: &Scenario) -> Vec<Scenario> {
     let mut variants = Vec::new();
     for (suite, provider) in [(true, "like the suite"), (false, "ordinary")] {
-        for (form_post, by) in [(true, "form"), (false, "query")] {
+        for (form_post, hybrid, by) in
+            [(true, false, "form"), (false, false, "query"), (true, true, "hybrid")]
+        {
             for alg in ["RS256", "RS384", "RS512"] {
                 let name = format!("{}, {provider}, {by}, {alg}", row.name);
-                let given = Given { suite, form_post, alg: Some(alg), ..row.given };
-                variants.push(Scenario { name, given, ..row.clone() });
+                let given = Given { suite, form_post, hybrid, alg: Some(alg), ..row.given };
+                let row = Scenario { name, given, ..row.clone() };
+                variants.push(if hybrid { row.in_front() } else { row });
             }
         }
     }
+    let possible = |variant: &Scenario| {
+        let only_hybrid = row.given.hybrid && !variant.given.hybrid;
+        // Where only RS256 is offered, nothing else can be expected.
+        let only_rs256 = row.fault == Some(Fault::OnlyRs256Offered) && variant.given.alg != Some("RS256");
+        // Keys that are asked for in the very second in which a token comes count as asked for after it, so that the second
+        // ID token of a sign-in has none fetched again that the first one had fetched.
+        let too_soon = variant.given.hybrid && row.fault == Some(Fault::RotationJustBeforeSigning);
+        !only_hybrid && !only_rs256 && !too_soon
+    };
+    variants.retain(possible);
     variants
+}
+
+impl Scenario {
+    /// The same with an ID token beside the code: what is wrong with every ID token shows in that one first.
+    fn in_front(self) -> Self {
+        let expected = match (self.expected, &self.fault) {
+            // It has no `at_hash`.
+            (expected, Some(Fault::InvalidAtHash)) => expected,
+            (Outcome::Refused(At::Callback, code), _) => Outcome::Refused(At::InFront, code),
+            (expected, _) => expected,
+        };
+        let given = Given { hybrid: true, form_post: true, ..self.given };
+        Self { given, expected, ..self }
+    }
 }
 
 fn carry_out_all<W: World>(who: &str, table: &[Scenario]) {

@@ -1,6 +1,7 @@
 //! The rows, by what they are about.
 
 mod answers;
+mod hybrid;
 mod right;
 mod sign_outs;
 mod tokens;
@@ -16,6 +17,7 @@ pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
     vec![
         ("Everything right, in many ways", right::rows()),
         ("ID tokens", tokens::id_tokens()),
+        ("ID tokens beside a code", hybrid::rows()),
         ("Keys", tokens::keys()),
         ("Metadata", answers::metadata()),
         ("Authorization responses", answers::responses()),
@@ -36,6 +38,7 @@ const USUAL: Given = Given {
     alg: None,
     auth: Auth::Basic,
     form_post: false,
+    hybrid: false,
     signed_userinfo: false,
     prompt_none: false,
     max_age: None,

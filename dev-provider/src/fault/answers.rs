@@ -21,6 +21,15 @@ impl DevProvider {
         }
     }
 
+    /// Whether an ID token goes with the code.
+    pub(crate) fn sends_id_token_in_front(&self, asked: bool) -> bool {
+        match self.fault {
+            Some(Fault::IdTokenInFront) => true,
+            Some(Fault::IdTokenNotInFront) => false,
+            _ => asked,
+        }
+    }
+
     /// Of an authorization response that is right, whatever is to be unusual or wrong.
     pub(crate) fn spoil_response(&self, params: &mut Vec<(&'static str, String)>) {
         if self.like_the_suite && params.iter().any(|(name, _)| *name == "code") {

@@ -30,6 +30,7 @@ impl DevProvider {
     pub(crate) fn spoil_claims(&self, claims: &mut Map<String, Value>, refreshed: bool, now: u64) {
         let Some(fault) = &self.fault else { return };
         spoil_refreshed(fault, claims, refreshed);
+        spoil_second(fault, claims);
         spoil_parties(fault, claims);
         spoil_times(fault, claims, now);
     }
@@ -146,6 +147,19 @@ fn spoil_refreshed(fault: &Fault, claims: &mut Map<String, Value>, refreshed: bo
     }
 }
 
+/// One that comes with an access token, and so after the one beside the code.
+fn spoil_second(fault: &Fault, claims: &mut Map<String, Value>) {
+    if !claims.contains_key("at_hash") {
+        return;
+    }
+    match fault {
+        Fault::SecondInvalidSub => append(claims, "sub", "1"),
+        Fault::SecondInvalidIss => append(claims, "iss", "1"),
+        Fault::SecondInvalidNonce => append(claims, "nonce", "1"),
+        _ => {}
+    }
+}
+
 /// Of whom it speaks, for whom, and for what.
 fn spoil_parties(fault: &Fault, claims: &mut Map<String, Value>) {
     let client = claims.get("aud").cloned().unwrap_or_default();
@@ -154,11 +168,13 @@ fn spoil_parties(fault: &Fault, claims: &mut Map<String, Value>) {
         Fault::InvalidIss => append(claims, "iss", "1"),
         Fault::InvalidAud => append(claims, "aud", "1"),
         Fault::InvalidAtHash => append(claims, "at_hash", "1"),
+        Fault::InvalidCHash => append(claims, "c_hash", "1"),
         Fault::NonceMissing => drop(claims.remove("nonce")),
         Fault::MissingIss => drop(claims.remove("iss")),
         Fault::MissingAud => drop(claims.remove("aud")),
         Fault::MissingSub => drop(claims.remove("sub")),
         Fault::MissingAtHash => drop(claims.remove("at_hash")),
+        Fault::MissingCHash => drop(claims.remove("c_hash")),
         Fault::NonceArray => insert(claims, json!({ "nonce": [claims.get("nonce")] })),
         Fault::IssSlash => {
             let iss = claims.get("iss").and_then(Value::as_str).unwrap_or_default();

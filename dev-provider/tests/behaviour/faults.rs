@@ -59,6 +59,8 @@ fn transcript(fault: Option<Fault>) -> String {
     let tokens = browser.redeem(&back.param("code").unwrap_or_default(), &[]);
     note("token", &format!("{} {}", tokens.header("content-type"), tokens.body));
     let tokens: Value = serde_json::from_str(&tokens.body).unwrap_or_default();
+    let hybrid = browser.authorize(&[("response_type", "code id_token"), ("response_mode", "form_post")]);
+    note("hybrid", &hybrid.body);
     let refreshed = browser.refresh(tokens["refresh_token"].as_str().unwrap_or_default());
     note("refresh", &refreshed.body);
     note("userinfo", &browser.userinfo(tokens["access_token"].as_str().unwrap_or_default()).body);
