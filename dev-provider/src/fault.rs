@@ -307,6 +307,12 @@ faults! {
     OnlyEs256Offered "only-es256-offered",
     /// The metadata offers RS256 only, for ID tokens.
     OnlyRs256Offered "idtoken-sig-rs256",
+    /// The metadata has no `mtls_endpoint_aliases`, although no client that authenticates by TLS is believed elsewhere.
+    AliasesMissing "mtls-endpoint-aliases-missing",
+    /// The metadata's `mtls_endpoint_aliases` is a text.
+    AliasesText "mtls-endpoint-aliases-text",
+    /// The alias of the `token_endpoint` is plain `http` on another host.
+    AliasHttp "mtls-endpoint-alias-http",
     /// The metadata has nothing but what a provider must have.
     BareMetadata "bare-metadata",
 
@@ -349,6 +355,10 @@ faults! {
     // The token response.
     /// Every token request is answered with `invalid_grant`.
     TokenErrorInvalidGrant "token-error-invalid-grant",
+    /// No client is believed who it says it is: whatever it asks is answered with `invalid_client`.
+    InvalidClient "invalid-client",
+    /// No assertion is taken but one that is addressed to the token endpoint.
+    AssertionForTokenEndpoint "assertion-for-token-endpoint",
     /// Every token request is answered with `invalid_grant` and status 200.
     TokenErrorWithStatus200 "token-error-with-status-200",
     /// The token response has an `error` beside the tokens.

@@ -74,11 +74,16 @@ impl KeyRing {
     /// The compact JWS over these bytes: signed by the current key, without a signature if `alg` is `none`.
     pub(crate) fn compact(&self, header: &[u8], payload: &[u8], alg: &str) -> String {
         let input = format!("{}.{}", base64url(header), base64url(payload));
-        let signature = match alg {
-            "none" => Vec::new(),
-            _ => signature(self.current.index, Alg::from_name(alg).unwrap_or(Alg::Rs256), input.as_bytes()),
-        };
+        let signature = self.signature(input.as_bytes(), alg);
         format!("{input}.{}", base64url(&signature))
+    }
+
+    /// Empty if `alg` is `none`; of `RS256` under any name that is unknown.
+    pub(crate) fn signature(&self, input: &[u8], alg: &str) -> Vec<u8> {
+        match alg {
+            "none" => Vec::new(),
+            _ => signature(self.current.index, Alg::from_name(alg).unwrap_or(Alg::Rs256), input),
+        }
     }
 
     /// The set: the current key, those kept, and keys that a relying party must skip.

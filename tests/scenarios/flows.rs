@@ -1,12 +1,15 @@
 //! How a row is carried out: what the client does, and the person's browser in between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::{HeaderName, Request, StatusCode};
+use oidc_core::client_auth::{AssertionAudience, Signer, SigningFailed};
 use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode, ResponseType};
 use oidc_core::error::{ProviderError, TokenError, UsageError};
 use oidc_core::jose::Algorithm;
 use oidc_core::login::{LoginState, Redirect};
+use oidc_core::profile::ProviderProfile;
 use oidc_core::{Callback, Config, Error, LoginOptions, Secret, Session, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevClientAuth, DevProvider};
 use serde_json::json;
@@ -24,6 +27,9 @@ type Result<T = ()> = std::result::Result<T, Outcome>;
 pub(super) fn carry_out<W: World>(row: &Scenario) -> Outcome {
     let mut run = Run { world: world::<W>(row.given, ""), row, cookies: BTreeMap::new() };
     let outcome = run.go().err().unwrap_or(Outcome::Accepted);
+    if row.given.auth == Auth::Tls && outcome == Outcome::Accepted && !run.calls_aliases_only() {
+        return unnoticed("a request that goes not to the alias");
+    }
     // Whatever the provider says, the client asks nobody but its endpoints.
     let astray = run.world.provider(|provider| {
         ["/jwks", "/token", "/userinfo", "/.well-known/openid-configuration"]
@@ -47,16 +53,24 @@ fn provider(given: Given, issuer: &str) -> DevProvider {
         provider.sign_with(alg);
     }
     provider.sign_userinfo(given.signed_userinfo);
+    provider.mtls_aliases(given.auth == Auth::Tls);
+    if given.suite || given.only_auth {
+        provider.offer_client_auth(&[client_auth(given).name()]);
+    }
     let registered = match given.auth {
-        Auth::Public => DevClient::public(CLIENT),
+        Auth::Public | Auth::PrivateKeyJwt | Auth::Tls => DevClient::public(CLIENT),
         _ => DevClient::confidential(CLIENT, SECRET),
     };
     provider.add_client(DevClient {
         auth: match given.auth {
-            Auth::Basic => DevClientAuth::Basic,
+            Auth::Basic | Auth::BasicFromSource => DevClientAuth::Basic,
             Auth::Post => DevClientAuth::Post,
+            Auth::SecretJwt => DevClientAuth::SecretJwt,
+            Auth::PrivateKeyJwt => DevClientAuth::PrivateKeyJwt,
+            Auth::Tls => DevClientAuth::Tls,
             Auth::Public => DevClientAuth::None,
         },
+        jwks: (given.auth == Auth::PrivateKeyJwt).then(|| Key::new().0.jwks()),
         redirect_uris: vec![format!("{ORIGIN}/callback")],
         post_logout_redirect_uris: vec![format!("{ORIGIN}/logged-out")],
         back_channel_logout_uri: Some(format!("{ORIGIN}/backchannel-logout")),
@@ -68,16 +82,54 @@ fn provider(given: Given, issuer: &str) -> DevProvider {
 fn config(given: Given, issuer: &str) -> ConfigBuilder {
     let config = Config::builder(issuer, CLIENT, &format!("{ORIGIN}/callback"));
     let config = config.scopes("openid profile email offline_access");
+    let config = config.client_auth(client_auth(given));
     let config = match given.auth {
-        Auth::Basic => config.client_secret(Secret::new(SECRET)).client_auth(ClientAuth::Basic),
-        Auth::Post => config.client_secret(Secret::new(SECRET)).client_auth(ClientAuth::Post),
-        Auth::Public => config.client_auth(ClientAuth::None),
+        Auth::Basic | Auth::Post | Auth::SecretJwt => config.client_secret(Secret::new(SECRET)),
+        Auth::BasicFromSource => config.client_secret_from(Arc::new(|_| Ok(Secret::new(SECRET)))),
+        Auth::PrivateKeyJwt => config.signer(Arc::new(Key::new())),
+        Auth::Tls | Auth::Public => config,
+    };
+    let config = if given.for_token_endpoint {
+        let audience = AssertionAudience::TokenEndpoint;
+        config.profile(ProviderProfile::standard("dev").assertion_audience(audience))
+    } else {
+        config
     };
     let config = if given.form_post { config.response_mode(ResponseMode::FormPost) } else { config };
     let config = if given.hybrid { config.response_type(ResponseType::CodeIdToken) } else { config };
     match given.alg {
         Some(alg) => config.algorithms(&[Algorithm::from_name(alg).unwrap()]),
         None => config,
+    }
+}
+
+fn client_auth(given: Given) -> ClientAuth {
+    match given.auth {
+        Auth::Basic | Auth::BasicFromSource => ClientAuth::Basic,
+        Auth::Post => ClientAuth::Post,
+        Auth::SecretJwt => ClientAuth::SecretJwt,
+        Auth::PrivateKeyJwt => ClientAuth::PrivateKeyJwt,
+        Auth::Tls => ClientAuth::Tls,
+        Auth::Public => ClientAuth::None,
+    }
+}
+
+/// The client's private key, which is that of a provider of nobody's.
+struct Key(DevProvider);
+
+impl Key {
+    fn new() -> Self {
+        Self(DevProvider::with_seed("https://client.example", 3))
+    }
+}
+
+impl Signer for Key {
+    fn algorithm(&self) -> &str {
+        "RS256"
+    }
+
+    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, SigningFailed> {
+        Ok(self.0.signature(message, self.algorithm()))
     }
 }
 
@@ -116,6 +168,15 @@ impl<W: World> Run<'_, W> {
             Flow::OtherFrame => self.front_channel_logout(false),
             Flow::RpInitiatedLogout => self.rp_initiated_logout(),
         }
+    }
+
+    /// Wherever there is an alias, it is what was called.
+    fn calls_aliases_only(&mut self) -> bool {
+        self.world.provider(|provider| {
+            ["/token", "/userinfo", "/par", "/introspect", "/revoke"]
+                .iter()
+                .all(|path| provider.requests(path) == provider.requests(&format!("/mtls{path}")))
+        })
     }
 
     fn turn_bad(&mut self) {

@@ -50,6 +50,10 @@ pub(crate) struct Given {
     pub(crate) alg: Option<&'static str>,
     /// How the client authenticates; the provider takes nothing else.
     pub(crate) auth: Auth,
+    /// The metadata speaks of no other way to authenticate.
+    pub(crate) only_auth: bool,
+    /// The client addresses its assertions to the token endpoint.
+    pub(crate) for_token_endpoint: bool,
     pub(crate) form_post: bool,
     /// An ID token is asked for beside the code, which comes by form.
     pub(crate) hybrid: bool,
@@ -63,7 +67,13 @@ pub(crate) struct Given {
 pub(crate) enum Auth {
     #[default]
     Basic,
+    /// By a secret that is asked for each time.
+    BasicFromSource,
     Post,
+    SecretJwt,
+    PrivateKeyJwt,
+    /// By a certificate, which the provider takes for shown at its aliases.
+    Tls,
     Public,
 }
 

@@ -11,7 +11,6 @@ pub(crate) const NOT_APPLICABLE: &[(&str, &str)] = &[
         "nothing is redeemed, so that neither the code verifier nor a refresh token would hold",
     ),
     ("userinfo-bearer-body", "the access token is sent in the header, which every provider must take"),
-    ("mtls-endpoint-aliases", "clients do not authenticate by certificates"),
     ("request-uri-signed-rs256", "no request objects are published"),
     ("request-uri-signed-none", "no request objects are published"),
     ("discovery-webfinger-acct", "the issuer is configured, not found out from what a person types"),

@@ -1,6 +1,7 @@
 //! The rows, by what they are about.
 
 mod answers;
+mod clients;
 mod hybrid;
 mod right;
 mod sign_outs;
@@ -16,6 +17,7 @@ use super::{At, Auth, Flow, Given, Outcome, Scenario};
 pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
     vec![
         ("Everything right, in many ways", right::rows()),
+        ("Clients that prove who they are", clients::rows()),
         ("ID tokens", tokens::id_tokens()),
         ("ID tokens beside a code", hybrid::rows()),
         ("Keys", tokens::keys()),
@@ -37,6 +39,8 @@ const USUAL: Given = Given {
     suite: false,
     alg: None,
     auth: Auth::Basic,
+    only_auth: false,
+    for_token_endpoint: false,
     form_post: false,
     hybrid: false,
     signed_userinfo: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use oidc_dev_provider::{Delivery, DevClient, DevProvider, Endpoint, Fault};
+use oidc_dev_provider::{Delivery, DevClient, DevClientAuth, DevProvider, Endpoint, Fault};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -47,6 +47,7 @@ fn every_fault_has_a_name_of_its_own_that_leads_back() {
 fn transcript(fault: Option<Fault>) -> String {
     let mut browser = Browser::signed_in();
     browser.provider.set_fault(fault);
+    browser.provider.mtls_aliases(true);
     let mut seen = String::new();
     let mut note = |what: &str, text: &str| seen.push_str(&format!("{what}: {text}\n"));
     for path in ["/.well-known/openid-configuration", "/jwks"] {
@@ -64,6 +65,21 @@ fn transcript(fault: Option<Fault>) -> String {
     let refreshed = browser.refresh(tokens["refresh_token"].as_str().unwrap_or_default());
     note("refresh", &refreshed.body);
     note("userinfo", &browser.userinfo(tokens["access_token"].as_str().unwrap_or_default()).body);
+    let signer = DevProvider::with_seed("https://client.example", 3);
+    browser.provider.add_client(DevClient {
+        auth: DevClientAuth::PrivateKeyJwt,
+        jwks: Some(signer.jwks()),
+        ..DevClient::public("by-key")
+    });
+    let (iss, now) = ("by-key", browser.now);
+    let claims = json!({ "iss": iss, "sub": iss, "aud": ISSUER, "exp": now + 60, "jti": "1" });
+    let assertion = signer.sign(&json!({ "alg": "RS256" }), &claims);
+    let asserted = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", &*assertion),
+    ];
+    note("assertion", &browser.post("/token", &asserted).body);
     let client = DevClient {
         back_channel_logout_uri: Some("http://127.0.0.1:3000/backchannel-logout".to_owned()),
         ..DevClient::confidential("demo-client", "demo-secret")
