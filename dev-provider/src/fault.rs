@@ -352,6 +352,20 @@ faults! {
     /// The authorization response has a parameter that nobody knows.
     UnknownParam "unknown-param",
 
+    // The answer to a pushed request.
+    /// Every pushed request is answered with `invalid_request`.
+    ParRefused "par-refused",
+    /// The answer to a pushed request has no `request_uri`.
+    ParWithoutRequestUri "par-without-request-uri",
+    /// The `request_uri` of a pushed request is empty.
+    ParRequestUriEmpty "par-request-uri-empty",
+    /// The `request_uri` of a pushed request is a number.
+    ParRequestUriNumber "par-request-uri-number",
+    /// The answer to a pushed request has `request_uri` twice.
+    ParRequestUriTwice "par-request-uri-twice",
+    /// The answer to a pushed request has status 200.
+    ParStatus200 "par-status-200",
+
     // The token response.
     /// Every token request is answered with `invalid_grant`.
     TokenErrorInvalidGrant "token-error-invalid-grant",
@@ -493,6 +507,12 @@ pub enum Endpoint {
     Token,
     /// `/userinfo`
     Userinfo,
+    /// `/par`
+    Par,
+    /// `/introspect`
+    Introspection,
+    /// `/revoke`
+    Revocation,
     /// All of these.
     Any,
 }
@@ -581,11 +601,14 @@ impl fmt::Display for Fault {
 }
 
 impl Endpoint {
-    const NAMES: [(Endpoint, &'static str); 5] = [
+    const NAMES: [(Endpoint, &'static str); 8] = [
         (Endpoint::Discovery, "discovery"),
         (Endpoint::Jwks, "jwks"),
         (Endpoint::Token, "token"),
         (Endpoint::Userinfo, "userinfo"),
+        (Endpoint::Par, "par"),
+        (Endpoint::Introspection, "introspection"),
+        (Endpoint::Revocation, "revocation"),
         (Endpoint::Any, "any"),
     ];
 

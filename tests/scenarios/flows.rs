@@ -15,7 +15,7 @@ use oidc_dev_provider::{AccessTokenRequest, DevClient, DevClientAuth, DevProvide
 use serde_json::json;
 use url::{Position, Url, form_urlencoded};
 
-use super::{At, Auth, Flow, Given, Named, Outcome, Scenario, World};
+use super::{At, Auth, Flow, Given, Named, Outcome, Par, Scenario, World};
 
 const ORIGIN: &str = "http://127.0.0.1:3000";
 const CLIENT: &str = "web";
@@ -32,10 +32,18 @@ pub(super) fn carry_out<W: World>(row: &Scenario) -> Outcome {
     }
     // Whatever the provider says, the client asks nobody but its endpoints.
     let astray = run.world.provider(|provider| {
-        ["/jwks", "/token", "/userinfo", "/.well-known/openid-configuration"]
-            .map(|path| provider.requests(&format!("/dev/elsewhere{path}")))
+        [
+            "/jwks",
+            "/token",
+            "/userinfo",
+            "/par",
+            "/introspect",
+            "/revoke",
+            "/.well-known/openid-configuration",
+        ]
+        .map(|path| provider.requests(&format!("/dev/elsewhere{path}")))
     });
-    if astray == [0; 4] { outcome } else { unnoticed("a request to where the provider lured it") }
+    if astray == [0; 7] { outcome } else { unnoticed("a request to where the provider lured it") }
 }
 
 fn world<W: World>(given: Given, path: &str) -> W {
@@ -53,6 +61,7 @@ fn provider(given: Given, issuer: &str) -> DevProvider {
         provider.sign_with(alg);
     }
     provider.sign_userinfo(given.signed_userinfo);
+    provider.require_par(given.par == Par::Demanded);
     provider.mtls_aliases(given.auth == Auth::Tls);
     if given.suite || given.only_auth {
         provider.offer_client_auth(&[client_auth(given).name()]);
@@ -83,6 +92,7 @@ fn config(given: Given, issuer: &str) -> ConfigBuilder {
     let config = Config::builder(issuer, CLIENT, &format!("{ORIGIN}/callback"));
     let config = config.scopes("openid profile email offline_access");
     let config = config.client_auth(client_auth(given));
+    let config = config.pushed_authorization_requests(given.par == Par::Wanted);
     let config = match given.auth {
         Auth::Basic | Auth::Post | Auth::SecretJwt => config.client_secret(Secret::new(SECRET)),
         Auth::BasicFromSource => config.client_secret_from(Arc::new(|_| Ok(Secret::new(SECRET)))),
@@ -480,6 +490,12 @@ fn check_request(url: &Url, given: Given) -> Result {
         if query.insert(name.to_string(), value.to_string()).is_some() {
             return Err(unnoticed(&format!("{name} is asked twice")));
         }
+    }
+    if given.par != Par::No {
+        let names: Vec<&str> = query.keys().map(String::as_str).collect();
+        let of_client = query.get("client_id").is_some_and(|id| id == CLIENT);
+        let only_named = of_client && names == ["client_id", "request_uri"];
+        return if only_named { Ok(()) } else { Err(unnoticed("not the name of a pushed request")) };
     }
     let asked = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let unreserved = |char: char| char.is_ascii_alphanumeric() || "-_.~".contains(char);

@@ -54,6 +54,7 @@ pub(crate) struct Given {
     pub(crate) only_auth: bool,
     /// The client addresses its assertions to the token endpoint.
     pub(crate) for_token_endpoint: bool,
+    pub(crate) par: Par,
     pub(crate) form_post: bool,
     /// An ID token is asked for beside the code, which comes by form.
     pub(crate) hybrid: bool,
@@ -75,6 +76,17 @@ pub(crate) enum Auth {
     /// By a certificate, which the provider takes for shown at its aliases.
     Tls,
     Public,
+}
+
+/// Whether authorization requests are pushed beforehand.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum Par {
+    #[default]
+    No,
+    /// The client wants it so.
+    Wanted,
+    /// The provider demands it, and the client does it without being told.
+    Demanded,
 }
 
 /// What the client does, or is made to do.

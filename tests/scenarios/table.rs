@@ -3,6 +3,7 @@
 mod answers;
 mod clients;
 mod hybrid;
+mod pushed;
 mod right;
 mod sign_outs;
 mod tokens;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use oidc_dev_provider::Fault;
 
-use super::{At, Auth, Flow, Given, Outcome, Scenario};
+use super::{At, Auth, Flow, Given, Outcome, Par, Scenario};
 
 /// Every row, under a heading.
 pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
@@ -22,6 +23,7 @@ pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
         ("ID tokens beside a code", hybrid::rows()),
         ("Keys", tokens::keys()),
         ("Metadata", answers::metadata()),
+        ("Pushed authorization requests", pushed::rows()),
         ("Authorization responses", answers::responses()),
         ("Token responses", answers::tokens()),
         ("Userinfo", answers::userinfo()),
@@ -41,6 +43,7 @@ const USUAL: Given = Given {
     auth: Auth::Basic,
     only_auth: false,
     for_token_endpoint: false,
+    par: Par::No,
     form_post: false,
     hybrid: false,
     signed_userinfo: false,

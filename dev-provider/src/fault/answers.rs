@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::Fault;
+use super::id_token::remove_from;
 use crate::answer::{self, Reply, no_store};
 use crate::authorize::Refused;
 use crate::keys;
@@ -61,6 +62,22 @@ impl DevProvider {
         }
     }
 
+    /// How the answer to a pushed request is written.
+    pub(crate) fn spoil_pushed_reply(&self, mut reply: Reply) -> Reply {
+        let text = String::from_utf8_lossy(reply.body()).into_owned();
+        let mut said: Value = serde_json::from_str(&text).unwrap_or_default();
+        match self.fault {
+            Some(Fault::ParWithoutRequestUri) => remove_from(&mut said, "request_uri"),
+            Some(Fault::ParRequestUriEmpty) => said["request_uri"] = "".into(),
+            Some(Fault::ParRequestUriNumber) => said["request_uri"] = 7.into(),
+            Some(Fault::ParRequestUriTwice) => return twice(reply, "\"request_uri\":\"urn:other\""),
+            Some(Fault::ParStatus200) => *reply.status_mut() = StatusCode::OK,
+            _ => return reply,
+        }
+        *reply.body_mut() = said.to_string().into_bytes();
+        reply
+    }
+
     /// Of a token response that is right.
     pub(crate) fn spoil_tokens(&self, response: &mut Map<String, Value>, refreshed: bool) {
         match self.fault {
@@ -97,10 +114,7 @@ impl DevProvider {
     /// How the token endpoint's answer is written.
     pub(crate) fn spoil_token_reply(&self, mut reply: Reply) -> Reply {
         match self.fault {
-            Some(Fault::TokenMemberTwice) => {
-                let text = String::from_utf8_lossy(reply.body()).into_owned();
-                *reply.body_mut() = format!("{{\"access_token\":\"other\",{}", &text[1..]).into_bytes();
-            }
+            Some(Fault::TokenMemberTwice) => return twice(reply, "\"access_token\":\"other\""),
             Some(Fault::TokenContentType) => set_type(&mut reply, "text/plain"),
             Some(Fault::TokenCharset) => set_type(&mut reply, "Application/JSON;charset=UTF-8"),
             Some(Fault::TokenContentTypeMissing) => drop(reply.headers_mut().remove(CONTENT_TYPE)),
@@ -157,6 +171,13 @@ impl DevProvider {
         *reply.body_mut() = spoiled.into_bytes();
         reply
     }
+}
+
+/// With a member that its object has already.
+fn twice(mut reply: Reply, member: &str) -> Reply {
+    let text = String::from_utf8_lossy(reply.body()).into_owned();
+    *reply.body_mut() = format!("{{{member},{}", &text[1..]).into_bytes();
+    reply
 }
 
 fn set_type(reply: &mut Reply, content_type: &'static str) {
