@@ -13,9 +13,10 @@ mod scenarios;
 use http::Request;
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::TokenError;
+use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::userinfo::Userinfo;
-use oidc_core::{Callback, Claims, Error, Incoming, LoginOptions, Session, Step, Verdict};
+use oidc_core::{Callback, Claims, Error, Incoming, LoginOptions, Secret, Session, Step, Verdict};
 use oidc_dev_provider::DevProvider;
 
 /// A world whose provider is asked by a function call.
@@ -63,6 +64,16 @@ impl scenarios::World for Pure {
     fn refresh(&mut self, session: Session) -> Result<Session, Error> {
         let client = self.0.client();
         self.run(|now| client.refresh(session, now))
+    }
+
+    fn introspect(&mut self, token: &Secret) -> Result<Option<Introspection>, Error> {
+        let client = self.0.client();
+        self.run(|now| client.introspect(token, now))
+    }
+
+    fn revoke(&mut self, token: &Secret, hint: TokenHint) -> Result<(), Error> {
+        let client = self.0.client();
+        self.run(|now| client.revoke(token, hint, now))
     }
 
     fn verify_access_token(&mut self, token: &str) -> Result<Claims, TokenError> {

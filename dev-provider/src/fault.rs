@@ -428,6 +428,32 @@ faults! {
     /// The userinfo is a JWT for another client.
     UserinfoInvalidAud "userinfo-invalid-aud",
 
+    // What is said about a token, and its end.
+    /// Every token that is asked about is not active.
+    IntrospectionInactive "introspection-inactive",
+    /// The answer about a token has no `active`.
+    IntrospectionActiveMissing "introspection-active-missing",
+    /// In the answer about a token, `active` is a text.
+    IntrospectionActiveText "introspection-active-text",
+    /// The answer about a token has `active` twice, once `false`.
+    IntrospectionActiveTwice "introspection-active-twice",
+    /// The token asked about is another issuer's.
+    IntrospectionInvalidIss "introspection-invalid-iss",
+    /// The token asked about is for somebody else.
+    IntrospectionInvalidAud "introspection-invalid-aud",
+    /// The answer about a token has no `aud`.
+    IntrospectionMissingAud "introspection-missing-aud",
+    /// The token asked about expired an hour ago, and is active.
+    IntrospectionExpired "introspection-expired",
+    /// In the answer about a token, `exp` is a text.
+    IntrospectionExpText "introspection-exp-text",
+    /// In the answer about a token, `sub` is a number.
+    IntrospectionSubNumber "introspection-sub-number",
+    /// In the answer about a token, `scope` is an array.
+    IntrospectionScopeArray "introspection-scope-array",
+    /// No token of this type can be revoked: `unsupported_token_type`.
+    RevocationUnsupported "revocation-unsupported-token-type",
+
     // Refreshed tokens.
     /// A refreshed ID token's `iss` is the issuer and `1`.
     RefreshInvalidIss "refresh-token-invalid-issuer",

@@ -7,9 +7,11 @@ use http::{HeaderName, Request, StatusCode};
 use oidc_core::client_auth::{AssertionAudience, Signer, SigningFailed};
 use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode, ResponseType};
 use oidc_core::error::{ProviderError, TokenError, UsageError};
+use oidc_core::introspection::TokenHint;
 use oidc_core::jose::Algorithm;
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::profile::ProviderProfile;
+use oidc_core::time::UnixTime;
 use oidc_core::{Callback, Config, Error, LoginOptions, Secret, Session, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevClientAuth, DevProvider};
 use serde_json::json;
@@ -161,6 +163,10 @@ impl<W: World> Run<'_, W> {
             Flow::Login => self.sign_in().map(drop),
             Flow::Userinfo => self.sign_in_and_ask(),
             Flow::Refresh | Flow::FailingRefresh => self.refresh(),
+            Flow::Introspect => self.introspect(),
+            Flow::Revoke => self.revoke(),
+            Flow::RevokeAccess => self.revoke_access(),
+            Flow::RevokeUnknown => self.end(&Secret::new("a-token-of-nobody"), TokenHint::AccessToken),
             Flow::Replay => self.replay(),
             Flow::Exchanged => self.exchange(),
             Flow::OtherProvider => self.finish_elsewhere(),
@@ -278,6 +284,55 @@ impl<W: World> Run<'_, W> {
         self.ask_userinfo(&session)?;
         let session = self.world.refresh(session).map_err(refused_at(At::Refresh))?;
         self.ask_userinfo(&session)
+    }
+
+    fn introspect(&mut self) -> Result {
+        let session = self.sign_in()?;
+        let token = self.access_token(&session);
+        let inactive = || Outcome::Refused(At::Introspection, "inactive".to_owned());
+        if self.lives(&token)? { Ok(()) } else { Err(inactive()) }
+    }
+
+    fn access_token(&self, session: &Session) -> Secret {
+        session.access_token(UnixTime::from_secs(self.world.now())).unwrap().clone()
+    }
+
+    /// What the provider says of a token.
+    fn lives(&mut self, token: &Secret) -> Result<bool> {
+        let told = self.world.introspect(token).map_err(refused_at(At::Introspection))?;
+        match told {
+            None => Ok(false),
+            Some(told) if told.sub() == Some("ada") && told.client_id() == Some(CLIENT) => Ok(true),
+            Some(_) => Err(unnoticed("the token of somebody else")),
+        }
+    }
+
+    fn end(&mut self, token: &Secret, hint: TokenHint) -> Result {
+        self.world.revoke(token, hint).map_err(refused_at(At::Revocation))
+    }
+
+    fn revoke(&mut self) -> Result {
+        let session = self.sign_in()?;
+        let (access_token, refresh_token) = (self.access_token(&session), session.refresh_token().cloned());
+        self.end(&refresh_token.unwrap(), TokenHint::RefreshToken)?;
+        self.is_over(&access_token)?;
+        match self.world.refresh(session) {
+            Err(error) if error.code() == "provider_error" && error.ends_session() => Ok(()),
+            Err(error) => Err(unnoticed(error.code())),
+            Ok(_) => Err(unnoticed("a refresh by what was revoked")),
+        }
+    }
+
+    fn revoke_access(&mut self) -> Result {
+        let session = self.sign_in()?;
+        let access_token = self.access_token(&session);
+        self.end(&access_token, TokenHint::AccessToken)?;
+        self.is_over(&access_token)?;
+        self.world.refresh(session).map(drop).map_err(refused_at(At::Refresh))
+    }
+
+    fn is_over(&mut self, token: &Secret) -> Result {
+        if self.lives(token)? { Err(unnoticed("a token that lives on")) } else { Ok(()) }
     }
 
     fn replay(&mut self) -> Result {

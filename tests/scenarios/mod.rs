@@ -19,9 +19,10 @@ use std::time::Duration;
 use http::Request;
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::TokenError;
+use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::userinfo::Userinfo;
-use oidc_core::{Callback, Claims, Error, LoginOptions, Session, Verdict};
+use oidc_core::{Callback, Claims, Error, LoginOptions, Secret, Session, Verdict};
 use oidc_dev_provider::{DevProvider, Fault};
 
 use not_applicable::NOT_APPLICABLE;
@@ -100,6 +101,14 @@ pub(crate) enum Flow {
     Userinfo,
     /// And refreshes, and asks for userinfo by the new access token.
     Refresh,
+    /// And asks the provider about the access token.
+    Introspect,
+    /// And revokes the refresh token, by which access token and refreshes end.
+    Revoke,
+    /// And revokes the access token alone.
+    RevokeAccess,
+    /// And revokes a token of nobody's.
+    RevokeUnknown,
     /// The provider turns bad between the sign-in and its refresh.
     FailingRefresh,
     /// A callback is brought twice.
@@ -148,6 +157,8 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
     Begin,
+    Introspection,
+    Revocation,
     /// Where an ID token is to come beside the code: by what came, without a token request.
     InFront,
     Callback,
@@ -163,6 +174,8 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             At::Begin => "the start",
+            At::Introspection => "the question about a token",
+            At::Revocation => "the revocation",
             At::InFront => "the callback, and the code is not redeemed",
             At::Callback => "the callback",
             At::Userinfo => "userinfo",
@@ -198,6 +211,8 @@ pub(crate) trait World: Sized {
     fn finish_login(&mut self, login: LoginState, callback: Callback) -> Result<Session, Error>;
     fn userinfo(&mut self, session: &Session) -> Result<Userinfo, Error>;
     fn refresh(&mut self, session: Session) -> Result<Session, Error>;
+    fn introspect(&mut self, token: &Secret) -> Result<Option<Introspection>, Error>;
+    fn revoke(&mut self, token: &Secret, hint: TokenHint) -> Result<(), Error>;
     fn verify_access_token(&mut self, token: &str) -> Result<Claims, TokenError>;
     fn verify_logout_token(&mut self, token: &str) -> Result<Claims, TokenError>;
     /// What the guard says of a request, where an identity is required or not.

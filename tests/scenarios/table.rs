@@ -6,6 +6,7 @@ mod hybrid;
 mod pushed;
 mod right;
 mod sign_outs;
+mod token_status;
 mod tokens;
 
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
         ("Token responses", answers::tokens()),
         ("Userinfo", answers::userinfo()),
         ("Refreshes", answers::refreshes()),
+        ("Questions about a token", token_status::introspection()),
+        ("Revocations", token_status::revocation()),
         ("Answers that go wrong on their way", answers::transport()),
         ("Sign-outs", sign_outs::rows()),
     ]

@@ -123,6 +123,31 @@ impl DevProvider {
         reply
     }
 
+    /// Of what is said about a token.
+    pub(crate) fn spoil_introspection(&self, said: &mut Value, now: u64) {
+        match self.fault {
+            Some(Fault::IntrospectionInactive) => *said = json!({ "active": false }),
+            Some(Fault::IntrospectionActiveMissing) => remove_from(said, "active"),
+            Some(Fault::IntrospectionActiveText) => said["active"] = "true".into(),
+            Some(Fault::IntrospectionInvalidIss) => said["iss"] = format!("{}1", self.issuer()).into(),
+            Some(Fault::IntrospectionInvalidAud) => said["aud"] = "other-1".into(),
+            Some(Fault::IntrospectionMissingAud) => remove_from(said, "aud"),
+            Some(Fault::IntrospectionExpired) => said["exp"] = now.saturating_sub(3600).into(),
+            Some(Fault::IntrospectionExpText) => said["exp"] = "soon".into(),
+            Some(Fault::IntrospectionSubNumber) => said["sub"] = 7.into(),
+            Some(Fault::IntrospectionScopeArray) => said["scope"] = json!(["openid"]),
+            _ => {}
+        }
+    }
+
+    /// How it is written.
+    pub(crate) fn spoil_introspection_reply(&self, reply: Reply) -> Reply {
+        match self.fault {
+            Some(Fault::IntrospectionActiveTwice) => twice(reply, "\"active\":false"),
+            _ => reply,
+        }
+    }
+
     /// Some faults are those of a signature.
     pub(crate) fn signs_userinfo(&self) -> bool {
         use Fault::{UserinfoInvalidAud, UserinfoInvalidIss, UserinfoInvalidSig, UserinfoSigNone};
