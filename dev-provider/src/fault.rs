@@ -159,15 +159,19 @@ faults! {
     AlgAlternate "invalid-alternate-alg",
     /// Every byte of the ID token's signature is XORed with `0x5a`.
     InvalidSigRs256 "invalid-sig-rs256",
-    /// The ID token has `alg` `ES256`, the `kid` of a published key of that type, and a signature that is none of its.
+    /// The ID token is signed by ES256, if that is what the provider signs with, and every byte of the signature is XORed with
+    /// `0x5a`; else it has the `kid` of a published key of that type, and a signature that is none of its.
     InvalidSigEs256 "invalid-sig-es256",
+    /// The ID token's `alg` is ES256, or RS256 if the provider signs with a key on a curve, and it is signed so; its `kid` is
+    /// still that of the key of the other type.
+    AlgOfOtherType "alg-of-other-type",
     /// The ID token is signed by HS256 with the client's secret.
     InvalidSigHs256 "invalid-sig-hs256",
     /// The ID token is signed by HS256 with the published RSA key as the secret.
     SigHs256ByPublicKey "sig-hs256-by-public-key",
     /// The ID token's signature is empty.
     SigEmpty "sig-empty",
-    /// The ID token's signature is of zeros.
+    /// The ID token's signature is of zeros, as many as it should have bytes.
     SigZeros "sig-zeros",
     /// The ID token is signed, and then its `sub` is another.
     SubExchanged "sub-exchanged",
@@ -249,6 +253,8 @@ faults! {
     KidAcrossTypes "kid-across-types",
     /// The right key's `alg` is not the one that it signs with.
     KeyAlgContradicts "key-alg-contradicts",
+    /// The right key's `alg` has the other padding: PS256 if the provider signs by RS256, else RS256.
+    KeyAlgOtherPadding "key-alg-other-padding",
     /// The right key's `use` is `enc`.
     KeyUseEnc "key-use-enc",
     /// The right key's `key_ops` is `encrypt`.

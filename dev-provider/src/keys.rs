@@ -51,6 +51,10 @@ impl KeyRing {
         }
     }
 
+    pub(crate) fn signs_on_curve(&self) -> bool {
+        matches!(self.alg, Alg::Curve(_))
+    }
+
     pub(crate) fn rotate(&mut self, keep_old: bool, random: &mut Seeded) {
         let next = Key { kid: random.token(), index: (self.current.index + 1) % DEV_KEYS };
         let previous = std::mem::replace(&mut self.current, next);
@@ -119,7 +123,7 @@ impl KeyRing {
     }
 
     /// Eight keys, as the simulated provider of the OpenID Foundation's suite has them: of three signing types two, three or
-    /// one, and two for encryption.
+    /// one, and two for encryption; and one of P-384 if that signs.
     pub(crate) fn published_like_the_suite(&self) -> Value {
         let kid = |purpose: &str| base64url(&Sha256::digest(format!("{}{purpose}", self.current.kid))[..16]);
         let mut keys = vec![
@@ -130,6 +134,13 @@ impl KeyRing {
         others.extend(decoys().skip(1));
         for (at, key) in others.iter_mut().enumerate() {
             key["kid"] = kid(&at.to_string()).into();
+        }
+        for right in self.on_curves(&self.current) {
+            // In place of the first that is no more than a decoy.
+            match others.iter_mut().find(|key| key["crv"] == right["crv"] && key["use"] == "sig") {
+                Some(decoy) => *decoy = right,
+                None => others.push(right),
+            }
         }
         keys.append(&mut others);
         json!({ "keys": keys })

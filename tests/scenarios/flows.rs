@@ -109,10 +109,9 @@ fn config(given: Given, issuer: &str) -> ConfigBuilder {
     };
     let config = if given.form_post { config.response_mode(ResponseMode::FormPost) } else { config };
     let config = if given.hybrid { config.response_type(ResponseType::CodeIdToken) } else { config };
-    match given.alg {
-        Some(alg) => config.algorithms(&[Algorithm::from_name(alg).unwrap()]),
-        None => config,
-    }
+    let allowed = if given.allowed.is_empty() { given.alg.as_slice() } else { given.allowed };
+    let allowed: Vec<Algorithm> = allowed.iter().map(|name| Algorithm::from_name(name).unwrap()).collect();
+    if allowed.is_empty() { config } else { config.algorithms(&allowed) }
 }
 
 fn client_auth(given: Given) -> ClientAuth {

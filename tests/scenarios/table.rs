@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod algorithms;
 mod answers;
 mod clients;
 mod hybrid;
@@ -23,6 +24,7 @@ pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
         ("ID tokens", tokens::id_tokens()),
         ("ID tokens beside a code", hybrid::rows()),
         ("Keys", tokens::keys()),
+        ("Algorithms of signatures", algorithms::rows()),
         ("Metadata", answers::metadata()),
         ("Pushed authorization requests", pushed::rows()),
         ("Authorization responses", answers::responses()),
@@ -43,6 +45,7 @@ pub(super) fn table() -> Vec<Scenario> {
 const USUAL: Given = Given {
     suite: false,
     alg: None,
+    allowed: &[],
     auth: Auth::Basic,
     only_auth: false,
     for_token_endpoint: false,

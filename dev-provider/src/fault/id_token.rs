@@ -109,7 +109,15 @@ impl DevProvider {
                 header["alg"] = if self.keys.alg.name() == "RS512" { "RS256" } else { "RS512" }.into();
                 self.sign(&header, claims)
             }
+            Fault::InvalidSigEs256 if header["alg"] == "ES256" => {
+                keys::with_broken_signature(&self.sign(header, claims))
+            }
             Fault::InvalidSigEs256 => es256_by_nobody(header, claims),
+            Fault::AlgOfOtherType => {
+                let mut header = header.clone();
+                header["alg"] = if self.keys.signs_on_curve() { "RS256" } else { "ES256" }.into();
+                self.sign(&header, claims)
+            }
             Fault::InvalidSigHs256 => {
                 let client = self.client(&grant.client_id);
                 hs256(client.and_then(|client| client.secret.as_deref()).unwrap_or_default())
@@ -256,7 +264,7 @@ fn spoiled_text(fault: &Fault, token: String) -> String {
     match fault {
         Fault::InvalidSigRs256 => keys::with_broken_signature(&token),
         Fault::SigEmpty => with_signature(&token, ""),
-        Fault::SigZeros => with_signature(&token, &base64url(&[0; 256])),
+        Fault::SigZeros => with_signature(&token, &base64url(&vec![0; keys::bytes(signature).len()])),
         Fault::SubExchanged => with_other_sub(&token),
         Fault::Base64Padded => format!("{token}=="),
         Fault::Base64Whitespace => {

@@ -1,6 +1,6 @@
 //! Providers that are right, each in its way.
 
-use super::super::{Flow, Scenario};
+use super::super::{ALGORITHMS, Flow, Scenario};
 use super::{SUITE, USUAL, right, signed_by, with_max_age};
 
 pub(super) fn rows() -> Vec<Scenario> {
@@ -10,7 +10,7 @@ pub(super) fn rows() -> Vec<Scenario> {
         ("ordinary", "as most providers do it", USUAL),
     ] {
         rows.push(right(name, &format!("Everything right, {what}."), given, Flow::Userinfo));
-        for alg in ["RS384", "RS512"] {
+        for alg in &ALGORITHMS[1..] {
             let name = format!("{name}-{}", alg.to_lowercase());
             let does = format!("Everything right, {what}, and signed by {alg}.");
             rows.push(right(&name, &does, signed_by(alg, given), Flow::Userinfo));
