@@ -253,10 +253,7 @@ fn variants(row: &Scenario) -> Vec<Scenario> {
         let only_hybrid = row.given.hybrid && !variant.given.hybrid;
         // Where only RS256 is offered, nothing else can be expected.
         let only_rs256 = row.fault == Some(Fault::OnlyRs256Offered) && variant.given.alg != Some("RS256");
-        // Keys that are asked for in the very second in which a token comes count as asked for after it, so that the second
-        // ID token of a sign-in has none fetched again that the first one had fetched.
-        let too_soon = variant.given.hybrid && row.fault == Some(Fault::RotationJustBeforeSigning);
-        !only_hybrid && !only_rs256 && !too_soon
+        !only_hybrid && !only_rs256
     };
     variants.retain(possible);
     variants
