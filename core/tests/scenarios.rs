@@ -10,24 +10,48 @@ mod support;
 #[path = "../../tests/scenarios/mod.rs"]
 mod scenarios;
 
+use std::time::Duration;
+
 use http::Request;
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::TokenError;
+use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::login::{LoginState, Redirect};
+use oidc_core::time::UnixTime;
 use oidc_core::userinfo::Userinfo;
-use oidc_core::{Callback, Claims, Error, Incoming, LoginOptions, Session, Step, Verdict};
+use oidc_core::{Callback, Claims, Error, Incoming, LoginOptions, Secret, Session, Step, Verdict};
 use oidc_dev_provider::DevProvider;
 
 /// A world whose provider is asked by a function call.
 struct Pure(support::World);
 
 impl Pure {
-    /// Each step takes a second.
-    fn run<T>(&mut self, flow: impl FnOnce(oidc_core::time::UnixTime) -> Step<T>) -> T {
+    /// Each step takes a second, and each request some more: what was fetched before a token came is older than the token.
+    fn run<T>(&mut self, flow: impl FnOnce(UnixTime) -> Step<T>) -> T {
         self.0.pass(1);
-        self.0.run(flow)
+        let mut step = flow(self.0.now);
+        loop {
+            step = match step {
+                Step::Fetch(fetch, reply) => {
+                    let result = self.0.send(fetch);
+                    self.0.now = self.0.now.saturating_add(ROUND_TRIP);
+                    reply.resume(result, self.0.now)
+                }
+                Step::Store(op, reply) => {
+                    let result = self.0.run_store(op);
+                    reply.resume(result, self.0.now)
+                }
+                Step::Wait(duration, wake) => {
+                    self.0.now = self.0.now.saturating_add(duration);
+                    wake.resume(self.0.now)
+                }
+                Step::Done(value) => return value,
+            }
+        }
     }
 }
+
+const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 impl scenarios::World for Pure {
     fn new(provider: impl FnOnce(&str) -> DevProvider, config: impl FnOnce(&str) -> ConfigBuilder) -> Self {
@@ -63,6 +87,16 @@ impl scenarios::World for Pure {
     fn refresh(&mut self, session: Session) -> Result<Session, Error> {
         let client = self.0.client();
         self.run(|now| client.refresh(session, now))
+    }
+
+    fn introspect(&mut self, token: &Secret) -> Result<Option<Introspection>, Error> {
+        let client = self.0.client();
+        self.run(|now| client.introspect(token, now))
+    }
+
+    fn revoke(&mut self, token: &Secret, hint: TokenHint) -> Result<(), Error> {
+        let client = self.0.client();
+        self.run(|now| client.revoke(token, hint, now))
     }
 
     fn verify_access_token(&mut self, token: &str) -> Result<Claims, TokenError> {

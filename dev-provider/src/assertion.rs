@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::client_auth::TokenError;
+use crate::fault::Fault;
 use crate::form::Ask;
 use crate::keys::{self, Alg, Opened};
 use crate::model::{DevClient, DevClientAuth};
@@ -63,7 +64,10 @@ impl DevProvider {
     fn is_meant(&self, aud: Option<&Value>, ask: &Ask) -> bool {
         let alias = if ask.mtls { MTLS } else { "" };
         let called = self.url(&format!("{alias}{}", ask.endpoint));
-        let us = [self.issuer().to_owned(), self.url("/token"), called];
+        let mut us = vec![self.url("/token"), called];
+        if !self.has_fault(&Fault::AssertionForTokenEndpoint) {
+            us.push(self.issuer().to_owned());
+        }
         let is_us = |value: &Value| value.as_str().is_some_and(|value| us.iter().any(|known| known == value));
         match aud {
             Some(Value::Array(values)) => values.iter().any(is_us),

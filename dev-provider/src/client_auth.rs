@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::answer::{self, Reply, no_store};
 use crate::assertion::{self, JWT_BEARER};
+use crate::fault::Fault;
 use crate::form::Ask;
 use crate::model::{DevClient, DevClientAuth};
 use crate::provider::DevProvider;
@@ -43,6 +44,9 @@ impl DevProvider {
     /// [RFC 6749 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
     pub(crate) fn authenticate(&mut self, ask: &Ask, now: u64) -> Result<DevClient, TokenError> {
         let presented = presented(ask)?;
+        if self.has_fault(&Fault::InvalidClient) {
+            return Err(TokenError::new("invalid_client", "the provider was told to believe nobody"));
+        }
         let client = self.client(&presented.id).cloned();
         let client = client.ok_or(TokenError::new("invalid_client", "no such client is registered"))?;
         if !is_registered_for(&client, presented.by, ask.mtls) {

@@ -16,13 +16,19 @@ impl DevProvider {
     /// [OpenID Connect Discovery 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
     pub(crate) fn discovery(&mut self, _ask: &Ask, _now: u64) -> Reply {
         let mut metadata = if self.like_the_suite { self.metadata_like_the_suite() } else { self.metadata() };
+        if self.mtls_aliases {
+            metadata["mtls_endpoint_aliases"] = self.aliases();
+        }
+        if let Some(methods) = &self.offered_auth {
+            metadata["token_endpoint_auth_methods_supported"] = json!(methods);
+        }
         self.spoil_metadata(&mut metadata);
         let text = self.metadata_text(&metadata);
         cached(answer::reply(StatusCode::OK, "application/json", text.into_bytes()))
     }
 
     fn metadata(&self) -> Value {
-        let mut metadata = json!({
+        json!({
             "issuer": self.issuer(),
             "authorization_endpoint": self.url("/authorize"),
             "token_endpoint": self.url("/token"),
@@ -57,11 +63,7 @@ impl DevProvider {
             "backchannel_logout_session_supported": true,
             "frontchannel_logout_supported": true,
             "frontchannel_logout_session_supported": true,
-        });
-        if self.mtls_aliases {
-            metadata["mtls_endpoint_aliases"] = self.aliases();
-        }
-        metadata
+        })
     }
 
     fn auth_methods(&self) -> Vec<&'static str> {

@@ -119,6 +119,16 @@ faults! {
     InvalidAtHash "invalid-athash",
     /// The ID token has no `at_hash`.
     MissingAtHash "missing-athash",
+    /// The `c_hash` of the ID token beside a code is the right one and `1`.
+    InvalidCHash "invalid-chash",
+    /// The ID token beside a code has no `c_hash`.
+    MissingCHash "missing-chash",
+    /// The ID token of the code is of another subject than the one beside the code.
+    SecondInvalidSub "second-invalid-sub",
+    /// The ID token of the code is of another issuer than the one beside the code.
+    SecondInvalidIss "second-invalid-iss",
+    /// The ID token of the code has another `nonce` than the one beside the code.
+    SecondInvalidNonce "second-invalid-nonce",
     /// The ID token has no `auth_time`.
     AuthTimeMissing "auth-time-missing",
     /// The ID token's `auth_time` is a day in the past.
@@ -149,15 +159,19 @@ faults! {
     AlgAlternate "invalid-alternate-alg",
     /// Every byte of the ID token's signature is XORed with `0x5a`.
     InvalidSigRs256 "invalid-sig-rs256",
-    /// The ID token has `alg` `ES256`, the `kid` of a published key of that type, and a signature that is none of its.
+    /// The ID token is signed by ES256, if that is what the provider signs with, and every byte of the signature is XORed with
+    /// `0x5a`; else it has the `kid` of a published key of that type, and a signature that is none of its.
     InvalidSigEs256 "invalid-sig-es256",
+    /// The ID token's `alg` is ES256, or RS256 if the provider signs with a key on a curve, and it is signed so; its `kid` is
+    /// still that of the key of the other type.
+    AlgOfOtherType "alg-of-other-type",
     /// The ID token is signed by HS256 with the client's secret.
     InvalidSigHs256 "invalid-sig-hs256",
     /// The ID token is signed by HS256 with the published RSA key as the secret.
     SigHs256ByPublicKey "sig-hs256-by-public-key",
     /// The ID token's signature is empty.
     SigEmpty "sig-empty",
-    /// The ID token's signature is of zeros.
+    /// The ID token's signature is of zeros, as many as it should have bytes.
     SigZeros "sig-zeros",
     /// The ID token is signed, and then its `sub` is another.
     SubExchanged "sub-exchanged",
@@ -239,6 +253,8 @@ faults! {
     KidAcrossTypes "kid-across-types",
     /// The right key's `alg` is not the one that it signs with.
     KeyAlgContradicts "key-alg-contradicts",
+    /// The right key's `alg` has the other padding: PS256 if the provider signs by RS256, else RS256.
+    KeyAlgOtherPadding "key-alg-other-padding",
     /// The right key's `use` is `enc`.
     KeyUseEnc "key-use-enc",
     /// The right key's `key_ops` is `encrypt`.
@@ -297,6 +313,12 @@ faults! {
     OnlyEs256Offered "only-es256-offered",
     /// The metadata offers RS256 only, for ID tokens.
     OnlyRs256Offered "idtoken-sig-rs256",
+    /// The metadata has no `mtls_endpoint_aliases`, although no client that authenticates by TLS is believed elsewhere.
+    AliasesMissing "mtls-endpoint-aliases-missing",
+    /// The metadata's `mtls_endpoint_aliases` is a text.
+    AliasesText "mtls-endpoint-aliases-text",
+    /// The alias of the `token_endpoint` is plain `http` on another host.
+    AliasHttp "mtls-endpoint-alias-http",
     /// The metadata has nothing but what a provider must have.
     BareMetadata "bare-metadata",
 
@@ -317,6 +339,10 @@ faults! {
     CodeMadeUp "code-made-up",
     /// The authorization response has an `access_token`, for which nobody asked.
     TokenInFront "token-in-front",
+    /// The authorization response has an ID token, whether anybody asked for one or not, and it is right.
+    IdTokenInFront "id-token-in-front",
+    /// The authorization response has no ID token, whether anybody asked for one or not.
+    IdTokenNotInFront "id-token-not-in-front",
     /// The authorization response's `iss` is the issuer and `1`.
     IssParamWrong "invalid-authorization-response-iss",
     /// The authorization response has no `iss`, although the metadata promises it.
@@ -332,9 +358,27 @@ faults! {
     /// The authorization response has a parameter that nobody knows.
     UnknownParam "unknown-param",
 
+    // The answer to a pushed request.
+    /// Every pushed request is answered with `invalid_request`.
+    ParRefused "par-refused",
+    /// The answer to a pushed request has no `request_uri`.
+    ParWithoutRequestUri "par-without-request-uri",
+    /// The `request_uri` of a pushed request is empty.
+    ParRequestUriEmpty "par-request-uri-empty",
+    /// The `request_uri` of a pushed request is a number.
+    ParRequestUriNumber "par-request-uri-number",
+    /// The answer to a pushed request has `request_uri` twice.
+    ParRequestUriTwice "par-request-uri-twice",
+    /// The answer to a pushed request has status 200.
+    ParStatus200 "par-status-200",
+
     // The token response.
     /// Every token request is answered with `invalid_grant`.
     TokenErrorInvalidGrant "token-error-invalid-grant",
+    /// No client is believed who it says it is: whatever it asks is answered with `invalid_client`.
+    InvalidClient "invalid-client",
+    /// No assertion is taken but one that is addressed to the token endpoint.
+    AssertionForTokenEndpoint "assertion-for-token-endpoint",
     /// Every token request is answered with `invalid_grant` and status 200.
     TokenErrorWithStatus200 "token-error-with-status-200",
     /// The token response has an `error` beside the tokens.
@@ -389,6 +433,32 @@ faults! {
     UserinfoInvalidIss "userinfo-invalid-iss",
     /// The userinfo is a JWT for another client.
     UserinfoInvalidAud "userinfo-invalid-aud",
+
+    // What is said about a token, and its end.
+    /// Every token that is asked about is not active.
+    IntrospectionInactive "introspection-inactive",
+    /// The answer about a token has no `active`.
+    IntrospectionActiveMissing "introspection-active-missing",
+    /// In the answer about a token, `active` is a text.
+    IntrospectionActiveText "introspection-active-text",
+    /// The answer about a token has `active` twice, once `false`.
+    IntrospectionActiveTwice "introspection-active-twice",
+    /// The token asked about is another issuer's.
+    IntrospectionInvalidIss "introspection-invalid-iss",
+    /// The token asked about is for somebody else.
+    IntrospectionInvalidAud "introspection-invalid-aud",
+    /// The answer about a token has no `aud`.
+    IntrospectionMissingAud "introspection-missing-aud",
+    /// The token asked about expired an hour ago, and is active.
+    IntrospectionExpired "introspection-expired",
+    /// In the answer about a token, `exp` is a text.
+    IntrospectionExpText "introspection-exp-text",
+    /// In the answer about a token, `sub` is a number.
+    IntrospectionSubNumber "introspection-sub-number",
+    /// In the answer about a token, `scope` is an array.
+    IntrospectionScopeArray "introspection-scope-array",
+    /// No token of this type can be revoked: `unsupported_token_type`.
+    RevocationUnsupported "revocation-unsupported-token-type",
 
     // Refreshed tokens.
     /// A refreshed ID token's `iss` is the issuer and `1`.
@@ -469,6 +539,12 @@ pub enum Endpoint {
     Token,
     /// `/userinfo`
     Userinfo,
+    /// `/par`
+    Par,
+    /// `/introspect`
+    Introspection,
+    /// `/revoke`
+    Revocation,
     /// All of these.
     Any,
 }
@@ -557,11 +633,14 @@ impl fmt::Display for Fault {
 }
 
 impl Endpoint {
-    const NAMES: [(Endpoint, &'static str); 5] = [
+    const NAMES: [(Endpoint, &'static str); 8] = [
         (Endpoint::Discovery, "discovery"),
         (Endpoint::Jwks, "jwks"),
         (Endpoint::Token, "token"),
         (Endpoint::Userinfo, "userinfo"),
+        (Endpoint::Par, "par"),
+        (Endpoint::Introspection, "introspection"),
+        (Endpoint::Revocation, "revocation"),
         (Endpoint::Any, "any"),
     ];
 

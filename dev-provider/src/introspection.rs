@@ -14,7 +14,10 @@ impl DevProvider {
     /// [RFC 7662 2](https://www.rfc-editor.org/rfc/rfc7662#section-2); `token_type_hint` changes nothing.
     pub(crate) fn introspect(&mut self, ask: &Ask, now: u64) -> Reply {
         match self.introspected(ask, now) {
-            Ok(body) => no_store(answer::json(StatusCode::OK, &body)),
+            Ok(mut body) => {
+                self.spoil_introspection(&mut body, now);
+                self.spoil_introspection_reply(no_store(answer::json(StatusCode::OK, &body)))
+            }
             Err(error) => error.into_reply(),
         }
     }

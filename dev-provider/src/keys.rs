@@ -51,6 +51,10 @@ impl KeyRing {
         }
     }
 
+    pub(crate) fn signs_on_curve(&self) -> bool {
+        matches!(self.alg, Alg::Curve(_))
+    }
+
     pub(crate) fn rotate(&mut self, keep_old: bool, random: &mut Seeded) {
         let next = Key { kid: random.token(), index: (self.current.index + 1) % DEV_KEYS };
         let previous = std::mem::replace(&mut self.current, next);
@@ -74,11 +78,16 @@ impl KeyRing {
     /// The compact JWS over these bytes: signed by the current key, without a signature if `alg` is `none`.
     pub(crate) fn compact(&self, header: &[u8], payload: &[u8], alg: &str) -> String {
         let input = format!("{}.{}", base64url(header), base64url(payload));
-        let signature = match alg {
-            "none" => Vec::new(),
-            _ => signature(self.current.index, Alg::from_name(alg).unwrap_or(Alg::Rs256), input.as_bytes()),
-        };
+        let signature = self.signature(input.as_bytes(), alg);
         format!("{input}.{}", base64url(&signature))
+    }
+
+    /// Empty if `alg` is `none`; of `RS256` under any name that is unknown.
+    pub(crate) fn signature(&self, input: &[u8], alg: &str) -> Vec<u8> {
+        match alg {
+            "none" => Vec::new(),
+            _ => signature(self.current.index, Alg::from_name(alg).unwrap_or(Alg::Rs256), input),
+        }
     }
 
     /// The set: the current key, those kept, and keys that a relying party must skip.
@@ -114,7 +123,7 @@ impl KeyRing {
     }
 
     /// Eight keys, as the simulated provider of the OpenID Foundation's suite has them: of three signing types two, three or
-    /// one, and two for encryption.
+    /// one, and two for encryption; and one of P-384 if that signs.
     pub(crate) fn published_like_the_suite(&self) -> Value {
         let kid = |purpose: &str| base64url(&Sha256::digest(format!("{}{purpose}", self.current.kid))[..16]);
         let mut keys = vec![
@@ -125,6 +134,13 @@ impl KeyRing {
         others.extend(decoys().skip(1));
         for (at, key) in others.iter_mut().enumerate() {
             key["kid"] = kid(&at.to_string()).into();
+        }
+        for right in self.on_curves(&self.current) {
+            // In place of the first that is no more than a decoy.
+            match others.iter_mut().find(|key| key["crv"] == right["crv"] && key["use"] == "sig") {
+                Some(decoy) => *decoy = right,
+                None => others.push(right),
+            }
         }
         keys.append(&mut others);
         json!({ "keys": keys })

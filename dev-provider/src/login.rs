@@ -168,7 +168,8 @@ impl DevProvider {
         };
         let code = self.random.token();
         self.codes.insert(code.clone(), Code::new(grant.clone(), pending, now));
-        let id_token = pending.hybrid.then(|| self.mint_id_token(&grant, Beside::Code(&code), false, now));
+        let in_front = self.sends_id_token_in_front(pending.hybrid);
+        let id_token = in_front.then(|| self.mint_id_token(&grant, Beside::Code(&code), false, now));
         let mut params = vec![("code", code)];
         params.extend(id_token.map(|id_token| ("id_token", id_token)));
         self.respond(&pending.return_to, params)

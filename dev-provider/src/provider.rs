@@ -26,6 +26,7 @@ pub struct DevProvider {
     pub(crate) acr_values: Vec<String>,
     pub(crate) signed_userinfo: bool,
     pub(crate) mtls_aliases: bool,
+    pub(crate) offered_auth: Option<Vec<String>>,
     pub(crate) require_par: bool,
     pub(crate) like_the_suite: bool,
     /// What stands for an access token that tells its bearer nothing.
@@ -70,6 +71,7 @@ impl DevProvider {
             acr_values: Vec::new(),
             signed_userinfo: false,
             mtls_aliases: false,
+            offered_auth: None,
             require_par: false,
             like_the_suite: false,
             opaque_tokens: Store::new(),
@@ -151,6 +153,11 @@ impl DevProvider {
         self.mtls_aliases = exist;
     }
 
+    /// The ways to authenticate that the metadata speaks of, whatever clients are registered for. At first all there are.
+    pub fn offer_client_auth(&mut self, methods: &[&str]) {
+        self.offered_auth = Some(methods.iter().copied().map(str::to_owned).collect());
+    }
+
     /// Whether authorization requests must be pushed first
     /// ([RFC 9126 5](https://www.rfc-editor.org/rfc/rfc9126#section-5)); they may be anyhow.
     pub fn require_par(&mut self, required: bool) {
@@ -187,6 +194,11 @@ impl DevProvider {
     /// [`DevProvider::sign`] for bytes that need not be JSON.
     pub fn sign_raw(&self, header: &[u8], payload: &[u8], alg: &str) -> String {
         self.keys.compact(header, payload, alg)
+    }
+
+    /// The signature of these bytes by the current key, as a JWS has it, by any `alg` that [`DevProvider::sign_with`] takes.
+    pub fn signature(&self, message: &[u8], alg: &str) -> Vec<u8> {
+        self.keys.signature(message, alg)
     }
 
     /// The `kid` of the key that signs.

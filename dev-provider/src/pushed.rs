@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::answer::{self, Reply, no_store};
 use crate::client_auth::TokenError;
+use crate::fault::Fault;
 use crate::form::{Ask, Params};
 use crate::provider::DevProvider;
 
@@ -23,7 +24,7 @@ impl DevProvider {
                 let request_uri = format!("{PREFIX}{}", self.random.token());
                 self.pushed.insert(request_uri.clone(), pushed);
                 let body = json!({ "request_uri": request_uri, "expires_in": LIFETIME });
-                no_store(answer::json(StatusCode::CREATED, &body))
+                self.spoil_pushed_reply(no_store(answer::json(StatusCode::CREATED, &body)))
             }
             Err(error) => error.into_reply(),
         }
@@ -34,6 +35,9 @@ impl DevProvider {
             return Err(TokenError::new("invalid_request", "a parameter is repeated"));
         }
         let client = self.authenticate(ask, now)?;
+        if self.has_fault(&Fault::ParRefused) {
+            return Err(TokenError::new("invalid_request", "the provider was told to refuse"));
+        }
         if ask.params.get("request_uri").is_some() {
             return Err(TokenError::new("invalid_request", "a pushed request has no request_uri"));
         }

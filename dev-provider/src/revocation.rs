@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::answer::{self, Reply, no_store};
 use crate::client_auth::TokenError;
+use crate::fault::Fault;
 use crate::form::Ask;
 use crate::keys::Opened;
 use crate::provider::DevProvider;
@@ -22,6 +23,9 @@ impl DevProvider {
             return Err(TokenError::new("invalid_request", "a parameter is repeated"));
         }
         let client = self.authenticate(ask, now)?;
+        if self.has_fault(&Fault::RevocationUnsupported) {
+            return Err(TokenError::new("unsupported_token_type", "the provider was told to revoke nothing"));
+        }
         let token = ask.params.get("token");
         let token = token.ok_or(TokenError::new("invalid_request", "token is missing"))?;
         if let Some(refresh) = self.refresh_tokens.get(token) {

@@ -22,7 +22,7 @@ impl DevProvider {
 
     /// Its ID tokens tell nothing of a person, and of the sign-in what was asked for.
     pub(crate) fn reduce_like_the_suite(&self, claims: &mut Map<String, Value>, grant: &Grant) {
-        let about = ["iss", "sub", "aud", "nonce", "iat", "exp", "at_hash", "sid"];
+        let about = ["iss", "sub", "aud", "nonce", "iat", "exp", "at_hash", "c_hash", "sid"];
         claims.retain(|name, _| about.contains(&name.as_str()) || name == "auth_time" && grant.max_age_asked);
     }
 

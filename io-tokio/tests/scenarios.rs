@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::Request;
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::TokenError;
+use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::userinfo::Userinfo;
-use oidc_core::{Callback, Claims, Error, Incoming, LoginOptions, Session, Verdict};
+use oidc_core::{Callback, Claims, Error, Incoming, LoginOptions, Secret, Session, Verdict};
 use oidc_dev_provider::{DevProvider, Running};
 use oidc_tokio::{Builder, Oidc};
 use tokio::runtime::Runtime;
@@ -56,6 +57,14 @@ impl scenarios::World for OverSockets {
 
     fn refresh(&mut self, session: Session) -> Result<Session, Error> {
         RUNTIME.block_on(self.oidc.refresh(session))
+    }
+
+    fn introspect(&mut self, token: &Secret) -> Result<Option<Introspection>, Error> {
+        RUNTIME.block_on(self.oidc.introspect(token))
+    }
+
+    fn revoke(&mut self, token: &Secret, hint: TokenHint) -> Result<(), Error> {
+        RUNTIME.block_on(self.oidc.revoke(token, hint))
     }
 
     fn verify_access_token(&mut self, token: &str) -> Result<Claims, TokenError> {

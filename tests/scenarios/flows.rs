@@ -1,18 +1,23 @@
 //! How a row is carried out: what the client does, and the person's browser in between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::{HeaderName, Request, StatusCode};
-use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode};
+use oidc_core::client_auth::{AssertionAudience, Signer, SigningFailed};
+use oidc_core::config::{ClientAuth, ConfigBuilder, ResponseMode, ResponseType};
 use oidc_core::error::{ProviderError, TokenError, UsageError};
+use oidc_core::introspection::TokenHint;
 use oidc_core::jose::Algorithm;
 use oidc_core::login::{LoginState, Redirect};
+use oidc_core::profile::ProviderProfile;
+use oidc_core::time::UnixTime;
 use oidc_core::{Callback, Config, Error, LoginOptions, Secret, Session, Verdict};
 use oidc_dev_provider::{AccessTokenRequest, DevClient, DevClientAuth, DevProvider};
 use serde_json::json;
 use url::{Position, Url, form_urlencoded};
 
-use super::{At, Auth, Flow, Given, Named, Outcome, Scenario, World};
+use super::{At, Auth, Flow, Given, Named, Outcome, Par, Scenario, World};
 
 const ORIGIN: &str = "http://127.0.0.1:3000";
 const CLIENT: &str = "web";
@@ -24,12 +29,23 @@ type Result<T = ()> = std::result::Result<T, Outcome>;
 pub(super) fn carry_out<W: World>(row: &Scenario) -> Outcome {
     let mut run = Run { world: world::<W>(row.given, ""), row, cookies: BTreeMap::new() };
     let outcome = run.go().err().unwrap_or(Outcome::Accepted);
+    if row.given.auth == Auth::Tls && outcome == Outcome::Accepted && !run.calls_aliases_only() {
+        return unnoticed("a request that goes not to the alias");
+    }
     // Whatever the provider says, the client asks nobody but its endpoints.
     let astray = run.world.provider(|provider| {
-        ["/jwks", "/token", "/userinfo", "/.well-known/openid-configuration"]
-            .map(|path| provider.requests(&format!("/dev/elsewhere{path}")))
+        [
+            "/jwks",
+            "/token",
+            "/userinfo",
+            "/par",
+            "/introspect",
+            "/revoke",
+            "/.well-known/openid-configuration",
+        ]
+        .map(|path| provider.requests(&format!("/dev/elsewhere{path}")))
     });
-    if astray == [0; 4] { outcome } else { unnoticed("a request to where the provider lured it") }
+    if astray == [0; 7] { outcome } else { unnoticed("a request to where the provider lured it") }
 }
 
 fn world<W: World>(given: Given, path: &str) -> W {
@@ -47,16 +63,25 @@ fn provider(given: Given, issuer: &str) -> DevProvider {
         provider.sign_with(alg);
     }
     provider.sign_userinfo(given.signed_userinfo);
+    provider.require_par(given.par == Par::Demanded);
+    provider.mtls_aliases(given.auth == Auth::Tls);
+    if given.suite || given.only_auth {
+        provider.offer_client_auth(&[client_auth(given).name()]);
+    }
     let registered = match given.auth {
-        Auth::Public => DevClient::public(CLIENT),
+        Auth::Public | Auth::PrivateKeyJwt | Auth::Tls => DevClient::public(CLIENT),
         _ => DevClient::confidential(CLIENT, SECRET),
     };
     provider.add_client(DevClient {
         auth: match given.auth {
-            Auth::Basic => DevClientAuth::Basic,
+            Auth::Basic | Auth::BasicFromSource => DevClientAuth::Basic,
             Auth::Post => DevClientAuth::Post,
+            Auth::SecretJwt => DevClientAuth::SecretJwt,
+            Auth::PrivateKeyJwt => DevClientAuth::PrivateKeyJwt,
+            Auth::Tls => DevClientAuth::Tls,
             Auth::Public => DevClientAuth::None,
         },
+        jwks: (given.auth == Auth::PrivateKeyJwt).then(|| Key::new().0.jwks()),
         redirect_uris: vec![format!("{ORIGIN}/callback")],
         post_logout_redirect_uris: vec![format!("{ORIGIN}/logged-out")],
         back_channel_logout_uri: Some(format!("{ORIGIN}/backchannel-logout")),
@@ -68,15 +93,54 @@ fn provider(given: Given, issuer: &str) -> DevProvider {
 fn config(given: Given, issuer: &str) -> ConfigBuilder {
     let config = Config::builder(issuer, CLIENT, &format!("{ORIGIN}/callback"));
     let config = config.scopes("openid profile email offline_access");
+    let config = config.client_auth(client_auth(given));
+    let config = config.pushed_authorization_requests(given.par == Par::Wanted);
     let config = match given.auth {
-        Auth::Basic => config.client_secret(Secret::new(SECRET)).client_auth(ClientAuth::Basic),
-        Auth::Post => config.client_secret(Secret::new(SECRET)).client_auth(ClientAuth::Post),
-        Auth::Public => config.client_auth(ClientAuth::None),
+        Auth::Basic | Auth::Post | Auth::SecretJwt => config.client_secret(Secret::new(SECRET)),
+        Auth::BasicFromSource => config.client_secret_from(Arc::new(|_| Ok(Secret::new(SECRET)))),
+        Auth::PrivateKeyJwt => config.signer(Arc::new(Key::new())),
+        Auth::Tls | Auth::Public => config,
+    };
+    let config = if given.for_token_endpoint {
+        let audience = AssertionAudience::TokenEndpoint;
+        config.profile(ProviderProfile::standard("dev").assertion_audience(audience))
+    } else {
+        config
     };
     let config = if given.form_post { config.response_mode(ResponseMode::FormPost) } else { config };
-    match given.alg {
-        Some(alg) => config.algorithms(&[Algorithm::from_name(alg).unwrap()]),
-        None => config,
+    let config = if given.hybrid { config.response_type(ResponseType::CodeIdToken) } else { config };
+    let allowed = if given.allowed.is_empty() { given.alg.as_slice() } else { given.allowed };
+    let allowed: Vec<Algorithm> = allowed.iter().map(|name| Algorithm::from_name(name).unwrap()).collect();
+    if allowed.is_empty() { config } else { config.algorithms(&allowed) }
+}
+
+fn client_auth(given: Given) -> ClientAuth {
+    match given.auth {
+        Auth::Basic | Auth::BasicFromSource => ClientAuth::Basic,
+        Auth::Post => ClientAuth::Post,
+        Auth::SecretJwt => ClientAuth::SecretJwt,
+        Auth::PrivateKeyJwt => ClientAuth::PrivateKeyJwt,
+        Auth::Tls => ClientAuth::Tls,
+        Auth::Public => ClientAuth::None,
+    }
+}
+
+/// The client's private key, which is that of a provider of nobody's.
+struct Key(DevProvider);
+
+impl Key {
+    fn new() -> Self {
+        Self(DevProvider::with_seed("https://client.example", 3))
+    }
+}
+
+impl Signer for Key {
+    fn algorithm(&self) -> &str {
+        "RS256"
+    }
+
+    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, SigningFailed> {
+        Ok(self.0.signature(message, self.algorithm()))
     }
 }
 
@@ -98,6 +162,10 @@ impl<W: World> Run<'_, W> {
             Flow::Login => self.sign_in().map(drop),
             Flow::Userinfo => self.sign_in_and_ask(),
             Flow::Refresh | Flow::FailingRefresh => self.refresh(),
+            Flow::Introspect => self.introspect(),
+            Flow::Revoke => self.revoke(),
+            Flow::RevokeAccess => self.revoke_access(),
+            Flow::RevokeUnknown => self.end(&Secret::new("a-token-of-nobody"), TokenHint::AccessToken),
             Flow::Replay => self.replay(),
             Flow::Exchanged => self.exchange(),
             Flow::OtherProvider => self.finish_elsewhere(),
@@ -117,6 +185,15 @@ impl<W: World> Run<'_, W> {
         }
     }
 
+    /// Wherever there is an alias, it is what was called.
+    fn calls_aliases_only(&mut self) -> bool {
+        self.world.provider(|provider| {
+            ["/token", "/userinfo", "/par", "/introspect", "/revoke"]
+                .iter()
+                .all(|path| provider.requests(path) == provider.requests(&format!("/mtls{path}")))
+        })
+    }
+
     fn turn_bad(&mut self) {
         let fault = self.row.fault.clone();
         self.world.provider(|provider| provider.set_fault(fault));
@@ -129,7 +206,7 @@ impl<W: World> Run<'_, W> {
             ..LoginOptions::default()
         };
         let redirect = self.world.begin_login(options).map_err(refused_at(At::Begin))?;
-        check_request(&redirect.url)?;
+        check_request(&redirect.url, self.row.given)?;
         Ok(redirect)
     }
 
@@ -153,8 +230,21 @@ impl<W: World> Run<'_, W> {
     }
 
     fn finish(&mut self, login: LoginState, answer: &str) -> Result<Session> {
-        let callback = Callback::parse(answer).map_err(|error| refused_at(At::Callback)(error.into()))?;
-        self.world.finish_login(login, callback).map_err(refused_at(At::Callback))
+        let before = self.token_requests();
+        let callback = Callback::parse(answer).map_err(Error::from);
+        let session = callback.and_then(|callback| self.world.finish_login(login, callback));
+        let at = self.at_callback(before);
+        session.map_err(refused_at(at))
+    }
+
+    /// Where a callback was refused, after which there had been so many token requests before.
+    fn at_callback(&mut self, before: usize) -> At {
+        let redeemed = self.token_requests() > before;
+        if self.row.given.hybrid && !redeemed { At::InFront } else { At::Callback }
+    }
+
+    fn token_requests(&mut self) -> usize {
+        self.world.provider(|provider| provider.requests("/token"))
     }
 
     fn sign_in(&mut self) -> Result<Session> {
@@ -193,6 +283,55 @@ impl<W: World> Run<'_, W> {
         self.ask_userinfo(&session)?;
         let session = self.world.refresh(session).map_err(refused_at(At::Refresh))?;
         self.ask_userinfo(&session)
+    }
+
+    fn introspect(&mut self) -> Result {
+        let session = self.sign_in()?;
+        let token = self.access_token(&session);
+        let inactive = || Outcome::Refused(At::Introspection, "inactive".to_owned());
+        if self.lives(&token)? { Ok(()) } else { Err(inactive()) }
+    }
+
+    fn access_token(&self, session: &Session) -> Secret {
+        session.access_token(UnixTime::from_secs(self.world.now())).unwrap().clone()
+    }
+
+    /// What the provider says of a token.
+    fn lives(&mut self, token: &Secret) -> Result<bool> {
+        let told = self.world.introspect(token).map_err(refused_at(At::Introspection))?;
+        match told {
+            None => Ok(false),
+            Some(told) if told.sub() == Some("ada") && told.client_id() == Some(CLIENT) => Ok(true),
+            Some(_) => Err(unnoticed("the token of somebody else")),
+        }
+    }
+
+    fn end(&mut self, token: &Secret, hint: TokenHint) -> Result {
+        self.world.revoke(token, hint).map_err(refused_at(At::Revocation))
+    }
+
+    fn revoke(&mut self) -> Result {
+        let session = self.sign_in()?;
+        let (access_token, refresh_token) = (self.access_token(&session), session.refresh_token().cloned());
+        self.end(&refresh_token.unwrap(), TokenHint::RefreshToken)?;
+        self.is_over(&access_token)?;
+        match self.world.refresh(session) {
+            Err(error) if error.code() == "provider_error" && error.ends_session() => Ok(()),
+            Err(error) => Err(unnoticed(error.code())),
+            Ok(_) => Err(unnoticed("a refresh by what was revoked")),
+        }
+    }
+
+    fn revoke_access(&mut self) -> Result {
+        let session = self.sign_in()?;
+        let access_token = self.access_token(&session);
+        self.end(&access_token, TokenHint::AccessToken)?;
+        self.is_over(&access_token)?;
+        self.world.refresh(session).map(drop).map_err(refused_at(At::Refresh))
+    }
+
+    fn is_over(&mut self, token: &Secret) -> Result {
+        if self.lives(token)? { Err(unnoticed("a token that lives on")) } else { Ok(()) }
     }
 
     fn replay(&mut self) -> Result {
@@ -399,17 +538,24 @@ impl<W: World> Run<'_, W> {
 }
 
 /// What the conformance suite looks for in every authorization request.
-fn check_request(url: &Url) -> Result {
+fn check_request(url: &Url, given: Given) -> Result {
     let mut query = BTreeMap::new();
     for (name, value) in url.query_pairs() {
         if query.insert(name.to_string(), value.to_string()).is_some() {
             return Err(unnoticed(&format!("{name} is asked twice")));
         }
     }
+    if given.par != Par::No {
+        let names: Vec<&str> = query.keys().map(String::as_str).collect();
+        let of_client = query.get("client_id").is_some_and(|id| id == CLIENT);
+        let only_named = of_client && names == ["client_id", "request_uri"];
+        return if only_named { Ok(()) } else { Err(unnoticed("not the name of a pushed request")) };
+    }
     let asked = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let unreserved = |char: char| char.is_ascii_alphanumeric() || "-_.~".contains(char);
     let nonce = asked("nonce");
-    let right = asked("response_type") == "code"
+    let response_type = if given.hybrid { "code id_token" } else { "code" };
+    let right = asked("response_type") == response_type
         && asked("scope").split(' ').any(|scope| scope == "openid")
         && asked("client_id") == CLIENT
         && asked("redirect_uri") == format!("{ORIGIN}/callback")

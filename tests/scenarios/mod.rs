@@ -19,9 +19,11 @@ use std::time::Duration;
 use http::Request;
 use oidc_core::config::ConfigBuilder;
 use oidc_core::error::TokenError;
+use oidc_core::introspection::{Introspection, TokenHint};
+use oidc_core::jose::Algorithm;
 use oidc_core::login::{LoginState, Redirect};
 use oidc_core::userinfo::Userinfo;
-use oidc_core::{Callback, Claims, Error, LoginOptions, Session, Verdict};
+use oidc_core::{Callback, Claims, Error, LoginOptions, Secret, Session, Verdict};
 use oidc_dev_provider::{DevProvider, Fault};
 
 use not_applicable::NOT_APPLICABLE;
@@ -48,9 +50,18 @@ pub(crate) struct Given {
     pub(crate) suite: bool,
     /// What the provider signs with and the client takes; RS256 unless named.
     pub(crate) alg: Option<&'static str>,
+    /// What the client takes, if that is something else.
+    pub(crate) allowed: &'static [&'static str],
     /// How the client authenticates; the provider takes nothing else.
     pub(crate) auth: Auth,
+    /// The metadata speaks of no other way to authenticate.
+    pub(crate) only_auth: bool,
+    /// The client addresses its assertions to the token endpoint.
+    pub(crate) for_token_endpoint: bool,
+    pub(crate) par: Par,
     pub(crate) form_post: bool,
+    /// An ID token is asked for beside the code, which comes by form.
+    pub(crate) hybrid: bool,
     pub(crate) signed_userinfo: bool,
     /// What the authorization request demands beyond the usual.
     pub(crate) prompt_none: bool,
@@ -61,8 +72,25 @@ pub(crate) struct Given {
 pub(crate) enum Auth {
     #[default]
     Basic,
+    /// By a secret that is asked for each time.
+    BasicFromSource,
     Post,
+    SecretJwt,
+    PrivateKeyJwt,
+    /// By a certificate, which the provider takes for shown at its aliases.
+    Tls,
     Public,
+}
+
+/// Whether authorization requests are pushed beforehand.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum Par {
+    #[default]
+    No,
+    /// The client wants it so.
+    Wanted,
+    /// The provider demands it, and the client does it without being told.
+    Demanded,
 }
 
 /// What the client does, or is made to do.
@@ -76,6 +104,14 @@ pub(crate) enum Flow {
     Userinfo,
     /// And refreshes, and asks for userinfo by the new access token.
     Refresh,
+    /// And asks the provider about the access token.
+    Introspect,
+    /// And revokes the refresh token, by which access token and refreshes end.
+    Revoke,
+    /// And revokes the access token alone.
+    RevokeAccess,
+    /// And revokes a token of nobody's.
+    RevokeUnknown,
     /// The provider turns bad between the sign-in and its refresh.
     FailingRefresh,
     /// A callback is brought twice.
@@ -124,6 +160,10 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
     Begin,
+    Introspection,
+    Revocation,
+    /// Where an ID token is to come beside the code: by what came, without a token request.
+    InFront,
     Callback,
     Userinfo,
     Refresh,
@@ -137,6 +177,9 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             At::Begin => "the start",
+            At::Introspection => "the question about a token",
+            At::Revocation => "the revocation",
+            At::InFront => "the callback, and the code is not redeemed",
             At::Callback => "the callback",
             At::Userinfo => "userinfo",
             At::Refresh => "the refresh",
@@ -171,6 +214,8 @@ pub(crate) trait World: Sized {
     fn finish_login(&mut self, login: LoginState, callback: Callback) -> Result<Session, Error>;
     fn userinfo(&mut self, session: &Session) -> Result<Userinfo, Error>;
     fn refresh(&mut self, session: Session) -> Result<Session, Error>;
+    fn introspect(&mut self, token: &Secret) -> Result<Option<Introspection>, Error>;
+    fn revoke(&mut self, token: &Secret, hint: TokenHint) -> Result<(), Error>;
     fn verify_access_token(&mut self, token: &str) -> Result<Claims, TokenError>;
     fn verify_logout_token(&mut self, token: &str) -> Result<Claims, TokenError>;
     /// What the guard says of a request, where an identity is required or not.
@@ -179,35 +224,77 @@ pub(crate) trait World: Sized {
 
 /// Carries out every row, a few at a time, and tells of all that failed.
 pub(crate) fn run<W: World>(who: &str) {
-    carry_out_all::<W>(who, &table());
+    carry_out_all::<W>(who, table());
 }
 
 /// Carries out what the conformance suite's plans are made of in every variant: the provider as the suite's or an ordinary
-/// one, each algorithm, and either way back from the provider.
+/// one, each algorithm, either way back from the provider, and an ID token beside the code.
 pub(crate) fn run_variants<W: World>(who: &str) {
     let of_the_suite = |row: &Scenario| not_applicable::MODULES.contains(&row.name.as_str());
-    // Where only RS256 is offered, nothing else can be expected.
-    let possible =
-        |row: &Scenario| row.given.alg == Some("RS256") || row.fault != Some(Fault::OnlyRs256Offered);
-    let rows = table().into_iter().filter(of_the_suite).flat_map(|row| variants(&row)).filter(possible);
-    carry_out_all::<W>(&format!("{who}, in every variant"), &rows.collect::<Vec<_>>());
+    let rows = table().into_iter().filter(of_the_suite).flat_map(|row| variants(&row));
+    carry_out_all::<W>(&format!("{who}, in every variant"), rows.collect());
 }
 
 fn variants(row: &Scenario) -> Vec<Scenario> {
     let mut variants = Vec::new();
     for (suite, provider) in [(true, "like the suite"), (false, "ordinary")] {
-        for (form_post, by) in [(true, "form"), (false, "query")] {
-            for alg in ["RS256", "RS384", "RS512"] {
+        for (form_post, hybrid, by) in
+            [(true, false, "form"), (false, false, "query"), (true, true, "hybrid")]
+        {
+            for alg in algorithms_for(row) {
                 let name = format!("{}, {provider}, {by}, {alg}", row.name);
-                let given = Given { suite, form_post, alg: Some(alg), ..row.given };
-                variants.push(Scenario { name, given, ..row.clone() });
+                let given = Given { suite, form_post, hybrid, alg: Some(alg), ..row.given };
+                let row = Scenario { name, given, ..row.clone() };
+                variants.push(if hybrid { row.in_front() } else { row });
             }
         }
     }
+    let possible = |variant: &Scenario| {
+        let only_hybrid = row.given.hybrid && !variant.given.hybrid;
+        // Where only RS256 is offered, nothing else can be expected.
+        let only_rs256 = row.fault == Some(Fault::OnlyRs256Offered) && variant.given.alg != Some("RS256");
+        !only_hybrid && !only_rs256
+    };
+    variants.retain(possible);
     variants
 }
 
-fn carry_out_all<W: World>(who: &str, table: &[Scenario]) {
+impl Scenario {
+    /// The same with an ID token beside the code: what is wrong with every ID token shows in that one first.
+    fn in_front(self) -> Self {
+        let expected = match (self.expected, &self.fault) {
+            // It has no `at_hash`.
+            (expected, Some(Fault::InvalidAtHash)) => expected,
+            (Outcome::Refused(At::Callback, code), _) => Outcome::Refused(At::InFront, code),
+            (expected, _) => expected,
+        };
+        let given = Given { hybrid: true, form_post: true, ..self.given };
+        Self { given, expected, ..self }
+    }
+}
+
+/// What is right is so by any algorithm; what is wrong is so by those of every provider, or by the one that it is about.
+fn algorithms_for(row: &Scenario) -> Vec<&'static str> {
+    match row.given.alg {
+        Some(alg) => vec![alg],
+        None if row.expected == Outcome::Accepted => ALGORITHMS.to_vec(),
+        None => ALGORITHMS[..3].to_vec(),
+    }
+}
+
+/// Those that core may have; which of them it has is for its features to say.
+pub(crate) const ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+/// Whether core was built with every algorithm that the row needs.
+fn is_built(row: &Scenario) -> bool {
+    let mut needed = row.given.alg.iter().chain(row.given.allowed);
+    needed.all(|name| Algorithm::from_name(name).is_some())
+}
+
+fn carry_out_all<W: World>(who: &str, mut table: Vec<Scenario>) {
+    let all = table.len();
+    table.retain(is_built);
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -223,10 +310,11 @@ fn carry_out_all<W: World>(who: &str, table: &[Scenario]) {
     let failures = failures.into_inner().unwrap();
     let accepted = table.iter().filter(|row| row.expected == Outcome::Accepted).count();
     println!(
-        "{who}: {} scenarios, of which {accepted} are to be accepted and {} to be refused; {} passed",
+        "{who}: {} scenarios, of which {accepted} are to be accepted and {} to be refused; {} passed, and {} need features",
         table.len(),
         table.len() - accepted,
-        table.len() - failures.len()
+        table.len() - failures.len(),
+        all - table.len()
     );
     let lines: Vec<String> = failures.iter().map(|(name, failure)| format!("{name}: {failure}")).collect();
     assert!(failures.is_empty(), "{who}:\n{}", lines.join("\n"));

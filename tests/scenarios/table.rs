@@ -1,27 +1,38 @@
 //! The rows, by what they are about.
 
+mod algorithms;
 mod answers;
+mod clients;
+mod hybrid;
+mod pushed;
 mod right;
 mod sign_outs;
+mod token_status;
 mod tokens;
 
 use std::time::Duration;
 
 use oidc_dev_provider::Fault;
 
-use super::{At, Auth, Flow, Given, Outcome, Scenario};
+use super::{At, Auth, Flow, Given, Outcome, Par, Scenario};
 
 /// Every row, under a heading.
 pub(super) fn sections() -> Vec<(&'static str, Vec<Scenario>)> {
     vec![
         ("Everything right, in many ways", right::rows()),
+        ("Clients that prove who they are", clients::rows()),
         ("ID tokens", tokens::id_tokens()),
+        ("ID tokens beside a code", hybrid::rows()),
         ("Keys", tokens::keys()),
+        ("Algorithms of signatures", algorithms::rows()),
         ("Metadata", answers::metadata()),
+        ("Pushed authorization requests", pushed::rows()),
         ("Authorization responses", answers::responses()),
         ("Token responses", answers::tokens()),
         ("Userinfo", answers::userinfo()),
         ("Refreshes", answers::refreshes()),
+        ("Questions about a token", token_status::introspection()),
+        ("Revocations", token_status::revocation()),
         ("Answers that go wrong on their way", answers::transport()),
         ("Sign-outs", sign_outs::rows()),
     ]
@@ -34,8 +45,13 @@ pub(super) fn table() -> Vec<Scenario> {
 const USUAL: Given = Given {
     suite: false,
     alg: None,
+    allowed: &[],
     auth: Auth::Basic,
+    only_auth: false,
+    for_token_endpoint: false,
+    par: Par::No,
     form_post: false,
+    hybrid: false,
     signed_userinfo: false,
     prompt_none: false,
     max_age: None,

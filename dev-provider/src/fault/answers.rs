@@ -5,6 +5,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::Fault;
+use super::id_token::remove_from;
 use crate::answer::{self, Reply, no_store};
 use crate::authorize::Refused;
 use crate::keys;
@@ -18,6 +19,15 @@ impl DevProvider {
             Some(Fault::AccessDenied) => Some(("access_denied", "the provider was told to deny")),
             Some(Fault::LoginRequired) => Some(("login_required", "the provider was told to want a sign-in")),
             _ => None,
+        }
+    }
+
+    /// Whether an ID token goes with the code.
+    pub(crate) fn sends_id_token_in_front(&self, asked: bool) -> bool {
+        match self.fault {
+            Some(Fault::IdTokenInFront) => true,
+            Some(Fault::IdTokenNotInFront) => false,
+            _ => asked,
         }
     }
 
@@ -50,6 +60,22 @@ impl DevProvider {
             Fault::UnknownParam => params.push(("unknown", "made-up".to_owned())),
             _ => {}
         }
+    }
+
+    /// How the answer to a pushed request is written.
+    pub(crate) fn spoil_pushed_reply(&self, mut reply: Reply) -> Reply {
+        let text = String::from_utf8_lossy(reply.body()).into_owned();
+        let mut said: Value = serde_json::from_str(&text).unwrap_or_default();
+        match self.fault {
+            Some(Fault::ParWithoutRequestUri) => remove_from(&mut said, "request_uri"),
+            Some(Fault::ParRequestUriEmpty) => said["request_uri"] = "".into(),
+            Some(Fault::ParRequestUriNumber) => said["request_uri"] = 7.into(),
+            Some(Fault::ParRequestUriTwice) => return twice(reply, "\"request_uri\":\"urn:other\""),
+            Some(Fault::ParStatus200) => *reply.status_mut() = StatusCode::OK,
+            _ => return reply,
+        }
+        *reply.body_mut() = said.to_string().into_bytes();
+        reply
     }
 
     /// Of a token response that is right.
@@ -88,16 +114,38 @@ impl DevProvider {
     /// How the token endpoint's answer is written.
     pub(crate) fn spoil_token_reply(&self, mut reply: Reply) -> Reply {
         match self.fault {
-            Some(Fault::TokenMemberTwice) => {
-                let text = String::from_utf8_lossy(reply.body()).into_owned();
-                *reply.body_mut() = format!("{{\"access_token\":\"other\",{}", &text[1..]).into_bytes();
-            }
+            Some(Fault::TokenMemberTwice) => return twice(reply, "\"access_token\":\"other\""),
             Some(Fault::TokenContentType) => set_type(&mut reply, "text/plain"),
             Some(Fault::TokenCharset) => set_type(&mut reply, "Application/JSON;charset=UTF-8"),
             Some(Fault::TokenContentTypeMissing) => drop(reply.headers_mut().remove(CONTENT_TYPE)),
             _ => {}
         }
         reply
+    }
+
+    /// Of what is said about a token.
+    pub(crate) fn spoil_introspection(&self, said: &mut Value, now: u64) {
+        match self.fault {
+            Some(Fault::IntrospectionInactive) => *said = json!({ "active": false }),
+            Some(Fault::IntrospectionActiveMissing) => remove_from(said, "active"),
+            Some(Fault::IntrospectionActiveText) => said["active"] = "true".into(),
+            Some(Fault::IntrospectionInvalidIss) => said["iss"] = format!("{}1", self.issuer()).into(),
+            Some(Fault::IntrospectionInvalidAud) => said["aud"] = "other-1".into(),
+            Some(Fault::IntrospectionMissingAud) => remove_from(said, "aud"),
+            Some(Fault::IntrospectionExpired) => said["exp"] = now.saturating_sub(3600).into(),
+            Some(Fault::IntrospectionExpText) => said["exp"] = "soon".into(),
+            Some(Fault::IntrospectionSubNumber) => said["sub"] = 7.into(),
+            Some(Fault::IntrospectionScopeArray) => said["scope"] = json!(["openid"]),
+            _ => {}
+        }
+    }
+
+    /// How it is written.
+    pub(crate) fn spoil_introspection_reply(&self, reply: Reply) -> Reply {
+        match self.fault {
+            Some(Fault::IntrospectionActiveTwice) => twice(reply, "\"active\":false"),
+            _ => reply,
+        }
     }
 
     /// Some faults are those of a signature.
@@ -148,6 +196,13 @@ impl DevProvider {
         *reply.body_mut() = spoiled.into_bytes();
         reply
     }
+}
+
+/// With a member that its object has already.
+fn twice(mut reply: Reply, member: &str) -> Reply {
+    let text = String::from_utf8_lossy(reply.body()).into_owned();
+    *reply.body_mut() = format!("{{{member},{}", &text[1..]).into_bytes();
+    reply
 }
 
 fn set_type(reply: &mut Reply, content_type: &'static str) {

@@ -30,6 +30,7 @@ impl DevProvider {
     pub(crate) fn spoil_claims(&self, claims: &mut Map<String, Value>, refreshed: bool, now: u64) {
         let Some(fault) = &self.fault else { return };
         spoil_refreshed(fault, claims, refreshed);
+        spoil_second(fault, claims);
         spoil_parties(fault, claims);
         spoil_times(fault, claims, now);
     }
@@ -108,7 +109,15 @@ impl DevProvider {
                 header["alg"] = if self.keys.alg.name() == "RS512" { "RS256" } else { "RS512" }.into();
                 self.sign(&header, claims)
             }
+            Fault::InvalidSigEs256 if header["alg"] == "ES256" => {
+                keys::with_broken_signature(&self.sign(header, claims))
+            }
             Fault::InvalidSigEs256 => es256_by_nobody(header, claims),
+            Fault::AlgOfOtherType => {
+                let mut header = header.clone();
+                header["alg"] = if self.keys.signs_on_curve() { "RS256" } else { "ES256" }.into();
+                self.sign(&header, claims)
+            }
             Fault::InvalidSigHs256 => {
                 let client = self.client(&grant.client_id);
                 hs256(client.and_then(|client| client.secret.as_deref()).unwrap_or_default())
@@ -146,6 +155,19 @@ fn spoil_refreshed(fault: &Fault, claims: &mut Map<String, Value>, refreshed: bo
     }
 }
 
+/// One that comes with an access token, and so after the one beside the code.
+fn spoil_second(fault: &Fault, claims: &mut Map<String, Value>) {
+    if !claims.contains_key("at_hash") {
+        return;
+    }
+    match fault {
+        Fault::SecondInvalidSub => append(claims, "sub", "1"),
+        Fault::SecondInvalidIss => append(claims, "iss", "1"),
+        Fault::SecondInvalidNonce => append(claims, "nonce", "1"),
+        _ => {}
+    }
+}
+
 /// Of whom it speaks, for whom, and for what.
 fn spoil_parties(fault: &Fault, claims: &mut Map<String, Value>) {
     let client = claims.get("aud").cloned().unwrap_or_default();
@@ -154,11 +176,13 @@ fn spoil_parties(fault: &Fault, claims: &mut Map<String, Value>) {
         Fault::InvalidIss => append(claims, "iss", "1"),
         Fault::InvalidAud => append(claims, "aud", "1"),
         Fault::InvalidAtHash => append(claims, "at_hash", "1"),
+        Fault::InvalidCHash => append(claims, "c_hash", "1"),
         Fault::NonceMissing => drop(claims.remove("nonce")),
         Fault::MissingIss => drop(claims.remove("iss")),
         Fault::MissingAud => drop(claims.remove("aud")),
         Fault::MissingSub => drop(claims.remove("sub")),
         Fault::MissingAtHash => drop(claims.remove("at_hash")),
+        Fault::MissingCHash => drop(claims.remove("c_hash")),
         Fault::NonceArray => insert(claims, json!({ "nonce": [claims.get("nonce")] })),
         Fault::IssSlash => {
             let iss = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
@@ -240,7 +264,7 @@ fn spoiled_text(fault: &Fault, token: String) -> String {
     match fault {
         Fault::InvalidSigRs256 => keys::with_broken_signature(&token),
         Fault::SigEmpty => with_signature(&token, ""),
-        Fault::SigZeros => with_signature(&token, &base64url(&[0; 256])),
+        Fault::SigZeros => with_signature(&token, &base64url(&vec![0; keys::bytes(signature).len()])),
         Fault::SubExchanged => with_other_sub(&token),
         Fault::Base64Padded => format!("{token}=="),
         Fault::Base64Whitespace => {

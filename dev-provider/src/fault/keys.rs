@@ -47,6 +47,9 @@ impl DevProvider {
             Fault::KeyAlgContradicts => {
                 key["alg"] = if self.keys.alg.name() == "RS512" { "RS256" } else { "RS512" }.into();
             }
+            Fault::KeyAlgOtherPadding => {
+                key["alg"] = if self.keys.alg.name() == "RS256" { "PS256" } else { "RS256" }.into();
+            }
             Fault::KeyUseEnc => key["use"] = "enc".into(),
             Fault::KeyOpsEncrypt => {
                 remove_from(key, "use");

@@ -26,6 +26,9 @@ impl DevProvider {
             Fault::EndpointsOnAnotherHost => self.move_endpoints(metadata),
             Fault::OnlyEs256Offered => metadata["id_token_signing_alg_values_supported"] = json!(["ES256"]),
             Fault::OnlyRs256Offered => metadata["id_token_signing_alg_values_supported"] = json!(["RS256"]),
+            Fault::AliasesMissing => remove_from(metadata, "mtls_endpoint_aliases"),
+            Fault::AliasesText => metadata["mtls_endpoint_aliases"] = elsewhere.into(),
+            Fault::AliasHttp => metadata["mtls_endpoint_aliases"]["token_endpoint"] = elsewhere.into(),
             Fault::IssParamNotPromised => {
                 remove_from(metadata, "authorization_response_iss_parameter_supported");
             }

@@ -201,3 +201,35 @@ fn keys_on_curves_are_published_once_they_sign() {
         assert_eq!(provider.jwks(), jwks, "{alg}: what it signed can still be verified");
     }
 }
+
+/// What a key that another `kid` names has signed, and what nobody has.
+#[test]
+#[cfg(feature = "algorithms")]
+fn signatures_on_a_curve_are_wrong_as_the_fault_is_named() {
+    let mut browser = Browser::signed_in();
+    browser.provider.sign_with("ES256");
+    let right = browser.provider.jwks();
+    let id_token = |browser: &mut Browser, fault| {
+        browser.provider.set_fault(Some(fault));
+        browser.tokens()["id_token"].as_str().unwrap().to_owned()
+    };
+    let broken = id_token(&mut browser, Fault::InvalidSigEs256);
+    let (input, signature) = broken.rsplit_once('.').unwrap();
+    let mended: Vec<u8> = decoded(signature).iter().map(|byte| byte ^ 0x5a).collect();
+    assert!(!verifies(&broken, &right));
+    assert!(verifies(&format!("{input}.{}", Base64UrlUnpadded::encode_string(&mended)), &right));
+    let zeros = id_token(&mut browser, Fault::SigZeros);
+    assert_eq!(decoded(zeros.rsplit('.').next().unwrap()), [0; 64]);
+    let mixed = id_token(&mut browser, Fault::AlgOfOtherType);
+    assert_eq!((&header(&mixed)["alg"], &header(&mixed)["kid"]), (&json!("RS256"), &header(&broken)["kid"]));
+    assert!(browser.provider.jwks()["keys"][0]["kid"] != header(&mixed)["kid"]);
+}
+
+#[test]
+fn a_signature_over_bytes_is_that_of_a_token() {
+    let provider = DevProvider::new(ISSUER);
+    let token = provider.sign(&json!({ "alg": "PS256" }), &json!({}));
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    assert_eq!(provider.signature(input.as_bytes(), "PS256"), decoded(signature));
+    assert!(provider.signature(b"", "none").is_empty());
+}

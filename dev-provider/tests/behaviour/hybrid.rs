@@ -1,6 +1,7 @@
 //! The hybrid flow: an ID token goes with the code, in a form only.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use oidc_dev_provider::Fault;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -77,4 +78,37 @@ fn no_other_combination_is_supported() {
     }
     let metadata = browser.get("/.well-known/openid-configuration").json();
     assert_eq!(metadata["response_types_supported"], json!(["code", "code id_token"]));
+}
+
+#[test]
+fn only_the_second_id_token_differs_as_the_fault_is_named() {
+    let mut browser = Browser::signed_in();
+    for (fault, claim) in [
+        (Fault::SecondInvalidSub, "sub"),
+        (Fault::SecondInvalidIss, "iss"),
+        (Fault::SecondInvalidNonce, "nonce"),
+    ] {
+        browser.provider.set_fault(Some(fault));
+        let seen = hybrid(&mut browser, &[]);
+        let front = claims(&seen.field("id_token"));
+        let tokens = browser.redeem(&seen.field("code"), &[]).json();
+        let back = claims(tokens["id_token"].as_str().unwrap());
+        assert_eq!(back[claim], format!("{}1", front[claim].as_str().unwrap()), "{claim}");
+    }
+}
+
+#[test]
+fn an_id_token_comes_or_stays_away_as_the_fault_is_named() {
+    let mut browser = Browser::signed_in();
+    browser.provider.set_fault(Some(Fault::IdTokenInFront));
+    assert!(browser.authorize(&[]).param("id_token").is_some());
+    browser.provider.set_fault(Some(Fault::IdTokenNotInFront));
+    assert!(!hybrid(&mut browser, &[]).body.contains("id_token"));
+}
+
+#[test]
+fn like_the_suite_it_binds_the_code_too() {
+    let mut browser = Browser::signed_in();
+    browser.provider.like_the_suite();
+    assert!(claims(&hybrid(&mut browser, &[]).field("id_token"))["c_hash"].is_string());
 }

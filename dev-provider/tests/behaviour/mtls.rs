@@ -95,3 +95,13 @@ fn userinfo_has_an_alias_too() {
     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
     assert_eq!(browser.send(Method::GET, "/mtls/userinfo", &[("authorization", &bearer)], "").status, 200);
 }
+
+#[test]
+fn like_the_suite_it_announces_aliases_and_what_is_to_be_offered() {
+    let mut browser = aliased();
+    browser.provider.like_the_suite();
+    browser.provider.offer_client_auth(&["tls_client_auth"]);
+    let metadata = browser.get("/.well-known/openid-configuration").json();
+    assert_eq!(metadata["mtls_endpoint_aliases"]["token_endpoint"], "https://op.example/mtls/token");
+    assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["tls_client_auth"]));
+}

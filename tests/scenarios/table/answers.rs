@@ -160,6 +160,7 @@ const RESPONSES: &[(Fault, &str)] = &[
     (Fault::CodeMissing, "malformed_callback"),
     (Fault::CodeMadeUp, "provider_error"),
     (Fault::TokenInFront, "malformed_callback"),
+    (Fault::IdTokenInFront, "malformed_callback"),
     (Fault::IssParamWrong, "issuer_mismatch"),
     (Fault::IssParamMissing, "issuer_param_missing"),
     (Fault::IssParamNotPromised, ""),
