@@ -10,6 +10,7 @@ use crate::error::{CallbackError, Error, ProviderError, TokenError, UsageError};
 use crate::exchange::TokenResponse;
 use crate::jose::Claims;
 use crate::login::{AuthorizationRequest, Callback, LoginOptions, LoginState, Redirect};
+use crate::profile::NoncePolicy;
 use crate::pushed;
 use crate::secret::Secret;
 use crate::session::Session;
@@ -141,7 +142,8 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Option<Claims>, Error>> {
         let Some((text, code)) = in_front else { return Step::Done(Ok(None)) };
-        let token = match self.id_rules(Some(login)) {
+        // https://openid.net/specs/openid-connect-core-1_0.html#HybridIDToken: here nobody may forget it.
+        let token = match self.id_rules(Some((login, NoncePolicy::Required))) {
             Ok(rules) => Token { text, access_token: None, code: Some(code), rules },
             Err(error) => return Step::Done(Err(error.into())),
         };
@@ -150,11 +152,10 @@ impl Client {
     }
 
     /// What an ID token must be, that of this sign-in if it is of one.
-    fn id_rules(&self, login: Option<&LoginState>) -> Result<TokenRules, UsageError> {
-        let config = &self.inner.config;
-        let rules = config.id_rules.clone().ok_or(UsageError::NoClient)?;
+    fn id_rules(&self, login: Option<(&LoginState, NoncePolicy)>) -> Result<TokenRules, UsageError> {
+        let rules = self.inner.config.id_rules.clone().ok_or(UsageError::NoClient)?;
         Ok(match login {
-            Some(login) => login.narrow(rules, config.profile.nonce),
+            Some((login, nonce)) => login.narrow(rules, nonce),
             None => rules,
         })
     }
@@ -190,7 +191,8 @@ impl Client {
         deadline: UnixTime,
         now: UnixTime,
     ) -> Step<Result<Claims, Error>> {
-        let rules = match self.id_rules(login) {
+        let nonce = self.inner.config.profile.nonce;
+        let rules = match self.id_rules(login.map(|login| (login, nonce))) {
             Ok(rules) => rules,
             Err(error) => return Step::Done(Err(error.into())),
         };
