@@ -467,6 +467,35 @@ fn a_mix_up_brings_no_code_to_the_attacker() {
     }
 }
 
+/// The same at a guard of the attacker's alone, where neither provider names itself in its answers.
+#[test]
+fn a_guard_of_one_of_them_finishes_no_sign_in_at_another_s_callback() {
+    for store in STORES {
+        let (mut world, mut browser) = (stored(store), Browser::default());
+        world.between = Some(Box::new(|request, response| {
+            if request.uri().path().ends_with("configuration") {
+                let mut document: Value = serde_json::from_slice(response.body()).unwrap();
+                document.as_object_mut().unwrap().remove("authorization_response_iss_parameter_supported");
+                *response.body_mut() = document.to_string().into_bytes();
+            }
+        }));
+        world.guard = world.guard.only(B).unwrap();
+        let redirect = browser.open(&mut world, &login_at(B)).location();
+        let mut to_honest = Url::parse(&format!("{A}/authorize")).unwrap();
+        let mut asked = query(&redirect);
+        asked.insert("redirect_uri".into(), format!("{ORIGIN}/callback"));
+        to_honest.query_pairs_mut().extend_pairs(&asked);
+        let callback = authorize(&mut world, &to_honest);
+        let (path, rest) = callback.target().split_once('?').unwrap();
+        let unnamed: Vec<_> = rest.split('&').filter(|pair| !pair.starts_with("iss=")).collect();
+        let answer = browser.ask(&mut world, callback.clone().at(&format!("{path}?{}", unnamed.join("&"))));
+        assert_refused(&mut world, &browser, &answer, "state_mismatch");
+
+        let callback = begun(&mut world, &mut browser, B);
+        assert_eq!(browser.ask(&mut world, callback).status(), 303, "its own it takes");
+    }
+}
+
 #[test]
 fn an_answer_must_name_the_provider_that_was_asked() {
     for issuer in [A, B] {
