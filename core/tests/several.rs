@@ -871,6 +871,22 @@ fn providers_that_take_tokens_of_the_same_issuer_end_the_start() {
     }
 }
 
+/// Both make an identity of issuer and subject.
+#[test]
+fn one_s_access_tokens_are_never_of_an_issuer_by_whom_people_sign_in_with_another() {
+    let by = |name: &str| IssuerPolicy::OneOf(vec![name.to_owned()]);
+    let apart = ProviderProfile::standard("apart").access_token_issuers(by("https://api.example"));
+    for (name, fine) in [(A, false), ("https://other.example", true)] {
+        let of_b = ProviderProfile::standard("b").access_token_issuers(by(name));
+        let pair = [first().profile(apart.clone()), second().profile(of_b)];
+        let [one, other] = pair.map(|config| Client::new(config.build().unwrap(), Arc::new(Seeded::new())));
+        for clients in [vec![one.clone(), other.clone()], vec![other, one]] {
+            let built = Guard::several(clients).map_err(|error| error.setting());
+            assert_eq!(built.map(|_| ()), if fine { Ok(()) } else { Err("issuer") }, "{name}");
+        }
+    }
+}
+
 #[test]
 fn resource_servers_take_tokens_of_each_and_sign_nobody_in() {
     let mut world = world();
