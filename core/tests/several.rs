@@ -326,6 +326,27 @@ fn a_socket_ends_with_the_key_of_its_own_provider() {
 }
 
 #[test]
+fn a_guard_of_one_of_them_watches_over_the_sockets_of_all() {
+    for watching in [A, B] {
+        let mut world = world_of(first().sockets_end_with_key(true), second(), 1);
+        let (guard, mut sockets) = (world.guard.only(watching).unwrap(), Sockets::default());
+        for issuer in [A, B] {
+            let token = token_of(&mut world, issuer);
+            let identity = socket(&mut world, &token);
+            sockets.enter(identity, issuer, world.now);
+        }
+        assert_eq!(sockets.due(&guard, world.now), [], "each key is there, where it is of");
+        for issuer in [A, B] {
+            world.pass(120);
+            provider(&mut world, issuer).rotate_keys(false);
+            let token = token_of(&mut world, issuer);
+            assert_eq!(world.bearer(&token).sub(), Some("ada"), "the new keys are there");
+            assert_eq!(sockets.due(&guard, world.now), [(issuer, Notice::Ended(Ended::KeyWithdrawn))]);
+        }
+    }
+}
+
+#[test]
 fn keys_that_were_asked_for_first_and_came_last_end_sockets_too() {
     let mut world = world_of(first().sockets_end_with_key(true), second(), 1);
     let (guard, mut sockets) = (world.guard.clone(), Sockets::default());
