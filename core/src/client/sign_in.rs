@@ -15,6 +15,7 @@ use crate::pushed;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::{Purpose, Step};
+use crate::store::LOGIN;
 use crate::time::UnixTime;
 use crate::token::{TokenRules, equal};
 
@@ -98,7 +99,7 @@ impl Client {
     fn use_up(&self, login: &LoginState, now: UnixTime) -> Step<Result<(), Error>> {
         let (id, until) = (login.id(), login.expires_at());
         if self.inner.config.session.has_store {
-            return consume(format!("login:{id}"), until, CallbackError::StateMismatch.into());
+            return consume(format!("{LOGIN}{id}"), until, CallbackError::StateMismatch.into());
         }
         let mut used = self.inner.used_logins.lock().unwrap_or_else(PoisonError::into_inner);
         let first = used.consume(id, until, now);
