@@ -165,7 +165,7 @@ const LIFETIME: Duration = Duration::from_secs(60);
 pub enum AssertionAudience {
     /// The issuer: no other provider can then use it, whatever it calls its endpoints.
     Issuer,
-    /// The token endpoint, for providers that take nothing else
+    /// The token endpoint, for providers that take nothing else; the issuer all the same, where it is sent to another origin
     /// ([OpenID Connect Core section 9](https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication)).
     TokenEndpoint,
 }

@@ -202,11 +202,13 @@ impl Config {
         self.profile.access_token_issuers.as_ref().unwrap_or(&self.profile.issuers)
     }
 
-    /// Whether a token of ours could be one of this other's, too.
+    /// Whether a token of ours could be one of this other's, too: also one that signs in, if it is another's access token,
+    /// since both make an identity of `iss` and `sub`.
     pub(crate) fn shares_issuer_with(&self, other: &Self) -> bool {
+        let [ours, theirs] =
+            [self, other].map(|config| [&config.profile.issuers, config.access_token_issuers()]);
         let overlap = |ours: &IssuerPolicy, theirs| ours.overlaps(&self.issuer.0, theirs, &other.issuer.0);
-        overlap(&self.profile.issuers, &other.profile.issuers)
-            || overlap(self.access_token_issuers(), other.access_token_issuers())
+        ours.iter().any(|ours| theirs.iter().any(|theirs| overlap(ours, theirs)))
     }
 
     /// The issuer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::client_auth::{AssertionAudience, ClientAuth};
 use crate::config::{Config, Registration};
@@ -144,16 +144,16 @@ impl Asker<'_> {
         secrets: impl IntoIterator<Item = &'s Secret>,
         timeout: Duration,
     ) -> Request {
-        let url = endpoint.required()?.as_str();
+        let url = endpoint.required()?;
         let Registration { client_id, credentials, .. } = self.registration;
-        let proof = credentials.prove(client_id, self.assertion_audience()?, self.entropy, self.now)?;
+        let proof = credentials.prove(client_id, self.assertion_audience(url)?, self.entropy, self.now)?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.extend(proof.authorization.map(|value| (AUTHORIZATION, value)));
         let proven = proof.parameters.iter().map(|(name, value)| (*name, value.as_str()));
         let body = wire::form(&parameters.iter().copied().chain(proven).collect::<Vec<_>>());
-        let fetch = wire::request(Method::POST, url, headers, body.into_bytes(), purpose, timeout)
+        let fetch = wire::request(Method::POST, url.as_str(), headers, body.into_bytes(), purpose, timeout)
             .ok_or(UsageError::NoEndpoint(endpoint.name()))?;
         let secrets = secrets.into_iter().cloned().chain(proof.secrets).collect();
         Ok((fetch, Sent { purpose, secrets, unoffered: self.unoffered() }))
@@ -170,12 +170,16 @@ impl Asker<'_> {
         (!used.is_among(offered)).then(|| (used, Excerpt::of(&offered.join(" "))))
     }
 
-    /// An assertion that is addressed to the issuer is of no use to any other provider.
-    fn assertion_audience(&self) -> Result<&str, Error> {
-        match self.config.profile.assertion_audience {
-            AssertionAudience::Issuer => Ok(&self.config.issuer.0),
-            AssertionAudience::TokenEndpoint => Ok(self.metadata.token_endpoint.required()?.as_str()),
+    /// An assertion that is addressed to the issuer is of no use to any other provider. The token endpoint is what the
+    /// provider calls one: were it another provider's, whoever is sent its name elsewhere could go there with it
+    /// (CVE-2025-27370).
+    fn assertion_audience(&self, sent_to: &Url) -> Result<&str, Error> {
+        let issuer = self.config.issuer.0.as_str();
+        if self.config.profile.assertion_audience == AssertionAudience::Issuer {
+            return Ok(issuer);
         }
+        let token_endpoint = self.metadata.token_endpoint.required()?;
+        Ok(if token_endpoint.origin() == sent_to.origin() { token_endpoint.as_str() } else { issuer })
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Guard {
     /// Of the provider that counts where none is named.
     client: Client,
     others: Arc<[Client]>,
+    /// Of all providers, also where this guard is of one of them: whoever watches over sockets watches over everybody's.
+    all: Arc<[Client]>,
     choice: Option<Arc<Choice>>,
     browser: Option<Arc<Browser>>,
 }
@@ -148,7 +150,8 @@ impl Guard {
     /// [`Error::Entropy`] when no cookie secret is configured and none could be made.
     pub fn new(client: Client) -> Result<Self, Error> {
         let browser = Browser::of(&client, &[])?.map(Arc::new);
-        Ok(Self { home: client.clone(), client, others: Arc::default(), choice: None, browser })
+        let all = Arc::from([client.clone()]);
+        Ok(Self { home: client.clone(), client, others: Arc::default(), all, choice: None, browser })
     }
 
     /// The client behind it: of [several](Self::several), the first.

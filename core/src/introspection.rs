@@ -113,16 +113,25 @@ impl Introspection {
         if self.get::<String>("iss").is_some_and(|iss| !config.allows_access_token_issuer(&iss)) {
             return Err(TokenError::ClaimInvalid("iss"));
         }
-        let audiences = match self.all.get("aud") {
+        let rules = &config.access_rules;
+        if let Some((name, _)) = rules.demanded_claims().iter().find(|(name, value)| {
+            self.all.get(*name).is_some_and(|found| found.as_str() != Some(value.as_str()))
+        }) {
+            return Err(TokenError::ClaimInvalid(name));
+        }
+        // Bound to a key or certificate that nobody has shown: https://www.rfc-editor.org/rfc/rfc8705#section-3.2
+        if self.all.contains_key("cnf") && !config.danger.takes_unproven_confirmation() {
+            return Err(TokenError::ClaimInvalid("cnf"));
+        }
+        let addressed_by = rules.addressed_by();
+        let audiences = match self.all.get(addressed_by) {
             None | Some(Value::Null) => None,
             Some(Value::String(one)) => Some(vec![one.as_str()]),
             Some(Value::Array(all)) => Some(all.iter().filter_map(Value::as_str).collect()),
             Some(_) => Some(Vec::new()),
         };
-        if audiences
-            .is_some_and(|audiences| !audiences.iter().any(|aud| config.access_rules.is_audience(aud)))
-        {
-            return Err(TokenError::ClaimInvalid("aud"));
+        if audiences.is_some_and(|audiences| !audiences.iter().any(|aud| rules.is_audience(aud))) {
+            return Err(TokenError::ClaimInvalid(addressed_by));
         }
         match (self.time("nbf"), self.expires_at()) {
             (Some(start), _) if start > now.saturating_add(config.leeway) => Err(TokenError::NotYetValid),

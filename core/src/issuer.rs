@@ -80,22 +80,17 @@ impl IssuerPolicy {
         let iss = &*claims.iss;
         let accepted = match self {
             Self::Template { claim, .. } => {
-                let value = claims.text(claim)?;
-                self.names(configured, iss, |_| value.as_deref())
+                let said = claims.text(claim)?;
+                self.names(configured, iss, |value| said.as_deref() == Some(value))
             }
-            _ => self.names(configured, iss, |_| None),
+            _ => self.names(configured, iss, |_| false),
         };
         if accepted { Ok(()) } else { Err(self.refusal(configured, claims)) }
     }
 
     /// That an answer beside any token names one of these: of a template, with any of the allowed values.
     pub(crate) fn allows(&self, configured: &str, iss: &str) -> bool {
-        match self {
-            Self::Template { allowed, .. } => {
-                allowed.iter().any(|value| self.names(configured, iss, |_| Some(value)))
-            }
-            _ => self.names(configured, iss, |_| None),
-        }
+        self.names(configured, iss, |_| true)
     }
 
     /// That some name is one of both. Those that go by segments share one only if the shortest name of either is the other's.
@@ -122,16 +117,20 @@ impl IssuerPolicy {
         }
     }
 
-    fn names<'a>(&self, configured: &str, iss: &str, claim: impl Fn(&str) -> Option<&'a str>) -> bool {
+    /// Of a template, by a value that is allowed and `said`. Anybody can ask, of any number of tenants: so it is read out of
+    /// `iss`, and no text is made for each.
+    fn names(&self, configured: &str, iss: &str, said: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Exact => iss == configured,
             Self::OneOf(names) => names.iter().any(|name| name == iss),
             Self::Template { templates, claim: name, allowed } => {
-                let value = claim(name).filter(|value| allowed.iter().any(|allowed| allowed == value));
                 let place = format!("{{{name}}}");
-                value.is_some_and(|value| {
-                    templates.iter().any(|template| template.replacen(&place, value, 1) == iss)
-                })
+                let value_in = |template: &String| {
+                    let (before, after) = template.split_once(&place)?;
+                    iss.strip_prefix(before)?.strip_suffix(after)
+                };
+                let is_one = |value| said(value) && allowed.iter().any(|allowed| allowed == value);
+                templates.iter().filter_map(value_in).any(is_one)
             }
             Self::Segment(prefix) => match iss.strip_prefix(prefix.as_str()) {
                 Some("") => true,
@@ -196,4 +195,33 @@ impl IssuerPolicy {
 
 fn is_segment(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_met_by_the_whole_of_an_allowed_value_and_by_nothing_else() {
+        let texts = |all: &[&str]| all.iter().copied().map(str::to_owned).collect::<Vec<_>>();
+        let policy = IssuerPolicy::Template {
+            templates: texts(&["https://x/{t}/x", "urn:{t}"]),
+            claim: "t",
+            allowed: texts(&["a", "b/x", "{t}", "é", ".*"]),
+        };
+        for iss in ["https://x/a/x", "https://x/b/x/x", "https://x/{t}/x", "https://x/é/x", "urn:a", "urn:.*"]
+        {
+            assert!(policy.allows("", iss), "{iss}");
+        }
+        for iss in
+            ["", "https://x/x", "https://x//x", "https://x/a", "https://x/a/x/x", "https://x/c/x", "urn:"]
+        {
+            assert!(!policy.allows("", iss), "{iss}");
+        }
+        for iss in ["https://x/A/x", "https://x/e\u{301}/x", "https://x/aa/x", " urn:a", "urn:a\0", "a"] {
+            assert!(!policy.allows("", iss), "{iss}");
+        }
+        let all = policy.some_names("");
+        assert!(all.len() == 10 && all.iter().all(|name| policy.allows("", name)));
+    }
 }

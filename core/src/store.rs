@@ -11,14 +11,18 @@ use std::fmt;
 use crate::step::{StoreAnswer, StoreError, StoreOp, StoreResult};
 use crate::time::UnixTime;
 
+/// What the key of a used sign-in begins with.
+pub(crate) const LOGIN: &str = "login:";
+
 /// A store in memory, bounded.
 ///
-/// Records, leases, used keys and revocations have a room each, of the same size, so that none crowds out another. Where a
-/// room is full, what ends first gives way, and the log is told once.
+/// Records, leases, used keys and revocations have a room each, of the same size, so that none crowds out another; so have
+/// used sign-ins, of which anybody can start any number. Where a room is full, what ends first gives way, and the log is told once.
 pub struct Memory {
     records: Room<Record>,
     leases: Room<()>,
     used: Room<()>,
+    used_logins: Room<()>,
     /// By key, with the place in `in_order`.
     revoked: Room<u64>,
     in_order: BTreeMap<u64, String>,
@@ -41,7 +45,7 @@ impl Memory {
         Self::with_limits(Self::ENTRIES, Self::BYTES)
     }
 
-    /// With room for this many entries of each of the four kinds (at least one), and for this many bytes of keys and values
+    /// With room for this many entries of each of the five kinds (at least one), and for this many bytes of keys and values
     /// of each kind. What the maps themselves take comes on top: some 200 bytes an entry.
     #[must_use]
     pub fn with_limits(entries: usize, bytes: usize) -> Self {
@@ -49,6 +53,7 @@ impl Memory {
             records: Room::new("records", entries, bytes),
             leases: Room::new("leases", entries, bytes),
             used: Room::new("used keys", entries, bytes),
+            used_logins: Room::new("used sign-ins", entries, bytes),
             revoked: Room::new("revocations", entries, bytes),
             in_order: BTreeMap::new(),
             cursor: 0,
@@ -66,6 +71,7 @@ impl Memory {
             StoreOp::Put { key, value, version, until } => self.put(key, value, version, until),
             StoreOp::Delete { key } => Ok(StoreAnswer::Taken(self.delete(&key))),
             StoreOp::Lease { key, until } => self.leases.take(key, until),
+            StoreOp::Consume { key, until } if key.starts_with(LOGIN) => self.used_logins.take(key, until),
             StoreOp::Consume { key, until } => self.used.take(key, until),
             StoreOp::Revoke { key, until } => self.revoke(key, until, now),
             StoreOp::RevokedSince { cursor } => Ok(self.revoked_since(cursor)),
@@ -76,6 +82,7 @@ impl Memory {
         while self.records.forget_ended(now).is_some() {}
         while self.leases.forget_ended(now).is_some() {}
         while self.used.forget_ended(now).is_some() {}
+        while self.used_logins.forget_ended(now).is_some() {}
         while let Some(place) = self.revoked.forget_ended(now) {
             self.in_order.remove(&place);
         }
@@ -132,6 +139,7 @@ impl fmt::Debug for Memory {
             .field("records", &self.records)
             .field("leases", &self.leases)
             .field("used", &self.used)
+            .field("used_logins", &self.used_logins)
             .field("revoked", &self.revoked)
             .finish_non_exhaustive()
     }

@@ -359,6 +359,16 @@ impl TokenRules {
         Err(quirk.map_or(TokenError::ClaimInvalid("aud"), TokenError::from))
     }
 
+    /// The claim that names an audience.
+    pub(crate) fn addressed_by(&self) -> &'static str {
+        self.audience_claim.unwrap_or("aud")
+    }
+
+    /// Claims that must have these values.
+    pub(crate) fn demanded_claims(&self) -> &[(&'static str, String)] {
+        &self.claims
+    }
+
     pub(crate) fn is_audience(&self, name: &str) -> bool {
         self.audiences.iter().any(|audience| audience == name)
     }

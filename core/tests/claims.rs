@@ -17,6 +17,7 @@ use oidc_core::guard::Policy;
 use oidc_core::keys::Freshness;
 use oidc_core::login::LoginState;
 use oidc_core::step::{Fetch, FetchResult, Purpose};
+use oidc_core::store::Memory;
 use oidc_core::time::UnixTime;
 use oidc_core::token::{AccessToken, TokenRules};
 use oidc_core::{Callback, Claims, Config, Error, Incoming, LoginOptions, Session, Step, Verdict};
@@ -1765,6 +1766,24 @@ fn c52_a_store_decides_for_all_instances_and_one_that_is_down_lets_nothing_in() 
     second.store = store;
     assert_eq!(second.bearer(&next).sub(), Some("ada"), "nothing was used up meanwhile");
     assert!(used_up(&second.bearer(&next)));
+}
+
+/// Sign-ins cost nobody more than two requests each, and the provider none.
+#[test]
+fn c52_no_number_of_sign_ins_makes_a_store_in_memory_forget_a_token() {
+    const ROOM: usize = 16;
+    let mut world = World::with(config().single_use_tokens(true).session_store(true));
+    world.store = Some(Memory::with_limits(ROOM, 1 << 20));
+    let token = bearer_with(&world, json!({}));
+    assert_eq!(world.bearer(&token).sub(), Some("ada"));
+    for _ in 0..2 * ROOM {
+        let mut browser = Browser::default();
+        let redirect = browser.open(&mut world, "/login").location();
+        let state = &support::query(&redirect)["state"];
+        let answer = browser.open(&mut world, &format!("/callback?error=access_denied&state={state}"));
+        assert_eq!(answer.code(), "provider_error");
+    }
+    assert!(used_up(&world.bearer(&token)));
 }
 
 // --- what a refusal tells ---

@@ -255,6 +255,48 @@ fn an_assertion_is_for_the_token_endpoint_where_the_profile_says_so() {
     }
 }
 
+/// The same key may serve at several providers, one of which calls another's token endpoint its own.
+#[test]
+fn an_assertion_by_the_name_of_a_token_endpoint_elsewhere_is_sent_to_nobody_else() {
+    let evil = ProviderProfile::standard("evil").assertion_audience(AssertionAudience::TokenEndpoint);
+    for auth in [ClientAuth::PrivateKeyJwt, ClientAuth::SecretJwt] {
+        let config = settings(auth).profile(evil.clone()).pushed_authorization_requests(true);
+        let mut world = world_with(config, auth);
+        world.between = Some(Box::new(|request, response| {
+            if request.uri().path().ends_with("configuration") {
+                let mut document: Value = serde_json::from_slice(response.body()).unwrap();
+                document["token_endpoint"] = json!("https://honest.example/token");
+                *response.body_mut() = document.to_string().into_bytes();
+            }
+        }));
+        let (client, token) = (world.client(), Secret::new("token"));
+        let _ = world.run(|now| client.begin_login(LoginOptions::default(), now));
+        let _ = world.run(|now| client.introspect(&token, now));
+        let _ = world.run(|now| client.revoke(&token, TokenHint::AccessToken, now));
+        let _ = world.run(|now| client.client_credentials("", now));
+        let asserted = |request: &&Request<Vec<u8>>| request.method() == "POST";
+        let told: Vec<_> = world
+            .sent
+            .iter()
+            .filter(asserted)
+            .map(|request| {
+                let audience = claims(&form(request)["client_assertion"])["aud"].clone();
+                (request.uri().to_string(), audience)
+            })
+            .collect();
+        let to = |address: &str, audience: &str| (address.to_owned(), json!(audience));
+        assert_eq!(
+            told,
+            [
+                to("https://op.example/par", ISSUER),
+                to("https://op.example/introspect", ISSUER),
+                to("https://op.example/revoke", ISSUER),
+                to("https://honest.example/token", "https://honest.example/token"),
+            ]
+        );
+    }
+}
+
 #[test]
 fn who_shows_a_certificate_asks_at_the_aliases_and_who_does_not_never_does() {
     for auth in [ClientAuth::Tls, ClientAuth::Basic] {

@@ -151,6 +151,21 @@ fn an_id_token_that_is_not_good_keeps_the_code_from_the_token_endpoint() {
     }
 }
 
+/// It is by the browser that the token came: whoever has another person's code may have that, too.
+#[test]
+fn an_id_token_beside_a_code_has_its_nonce_also_where_the_provider_may_forget_it() {
+    let forgetful = ProviderProfile::standard("forgetful").nonce(NoncePolicy::IfPresent);
+    for pkce in [true, false] {
+        let profile = forgetful.clone().pkce(pkce);
+        let (mut world, mut browser) = (World::with(hybrid().profile(profile)), Browser::default());
+        let callback = browser.start(&mut world, "/");
+        let nameless = forged(&world, &callback, json!({ "nonce": null }));
+        let answer = browser.ask(&mut world, nameless);
+        assert_refused(&world, &browser, &answer, "claim_invalid", "without a nonce");
+        assert_eq!(browser.sign_in(&mut world).status(), 303);
+    }
+}
+
 #[test]
 fn an_id_token_that_the_provider_has_not_signed_keeps_the_code_from_the_token_endpoint() {
     type Sign = fn(&World, &Value) -> String;

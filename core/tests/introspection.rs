@@ -4,8 +4,9 @@
 mod support;
 
 use http::Response;
-use oidc_core::config::ConfigBuilder;
+use oidc_core::config::{ConfigBuilder, Danger};
 use oidc_core::introspection::{Introspection, TokenHint};
+use oidc_core::profile::ProviderProfile;
 use oidc_core::step::{FetchError, FetchResult};
 use oidc_core::{Config, Error, Secret, Session};
 use oidc_dev_provider::{AccessTokenRequest, DevClient};
@@ -146,6 +147,37 @@ fn a_token_that_the_provider_calls_alive_must_be_for_this_application_and_now() 
         let judged = judged(&merged(living(), changes.clone()));
         let judged = judged.map(|told| assert!(told.is_some())).map_err(|error| match error {
             Error::Token(error) => (error.code(), error.claim()),
+            other => panic!("{other}"),
+        });
+        assert_eq!(judged, expected, "{changes}");
+    }
+}
+
+/// A token that would be refused if it could be read is no better for being opaque.
+#[test]
+fn what_is_demanded_of_a_token_is_demanded_of_what_the_provider_says_about_it() {
+    let plain = || ProviderProfile::standard("plain");
+    let by_client = || plain().audience_claim("client_id");
+    let typed = || plain().access_token_claim("typ", "Bearer");
+    let bound = json!({ "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" } });
+    let danger = Danger::new().unproven_confirmation();
+    for (profile, danger, changes, expected) in [
+        (plain(), Danger::new(), bound.clone(), Err("cnf")),
+        (plain(), danger, bound, Ok(())),
+        (by_client(), Danger::new(), json!({ "client_id": "web", "aud": "account" }), Ok(())),
+        (by_client(), Danger::new(), json!({ "client_id": "other" }), Err("client_id")),
+        (typed(), Danger::new(), json!({ "typ": "Bearer" }), Ok(())),
+        (typed(), Danger::new(), json!({}), Ok(())),
+        (typed(), Danger::new(), json!({ "typ": "Refresh" }), Err("typ")),
+        (typed(), Danger::new(), json!({ "typ": ["Bearer"] }), Err("typ")),
+    ] {
+        let mut world = World::with(config().profile(profile).danger(danger));
+        let answer = told(&merged(living(), changes.clone()));
+        world.instead =
+            Some(Box::new(move |request| (request.uri().path() == "/introspect").then(|| answer.clone())));
+        let judged = ask(&mut world, OPAQUE).map(|told| assert!(told.is_some()));
+        let judged = judged.map_err(|error| match error {
+            Error::Token(error) => error.claim().unwrap(),
             other => panic!("{other}"),
         });
         assert_eq!(judged, expected, "{changes}");

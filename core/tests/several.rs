@@ -326,6 +326,27 @@ fn a_socket_ends_with_the_key_of_its_own_provider() {
 }
 
 #[test]
+fn a_guard_of_one_of_them_watches_over_the_sockets_of_all() {
+    for watching in [A, B] {
+        let mut world = world_of(first().sockets_end_with_key(true), second(), 1);
+        let (guard, mut sockets) = (world.guard.only(watching).unwrap(), Sockets::default());
+        for issuer in [A, B] {
+            let token = token_of(&mut world, issuer);
+            let identity = socket(&mut world, &token);
+            sockets.enter(identity, issuer, world.now);
+        }
+        assert_eq!(sockets.due(&guard, world.now), [], "each key is there, where it is of");
+        for issuer in [A, B] {
+            world.pass(120);
+            provider(&mut world, issuer).rotate_keys(false);
+            let token = token_of(&mut world, issuer);
+            assert_eq!(world.bearer(&token).sub(), Some("ada"), "the new keys are there");
+            assert_eq!(sockets.due(&guard, world.now), [(issuer, Notice::Ended(Ended::KeyWithdrawn))]);
+        }
+    }
+}
+
+#[test]
 fn keys_that_were_asked_for_first_and_came_last_end_sockets_too() {
     let mut world = world_of(first().sockets_end_with_key(true), second(), 1);
     let (guard, mut sockets) = (world.guard.clone(), Sockets::default());
@@ -466,6 +487,35 @@ fn a_mix_up_brings_no_code_to_the_attacker() {
         let callback = authorize(&mut world, &to_honest);
         let answer = browser.ask(&mut world, callback);
         assert_refused(&mut world, &browser, &answer, "issuer_mismatch");
+    }
+}
+
+/// The same at a guard of the attacker's alone, where neither provider names itself in its answers.
+#[test]
+fn a_guard_of_one_of_them_finishes_no_sign_in_at_another_s_callback() {
+    for store in STORES {
+        let (mut world, mut browser) = (stored(store), Browser::default());
+        world.between = Some(Box::new(|request, response| {
+            if request.uri().path().ends_with("configuration") {
+                let mut document: Value = serde_json::from_slice(response.body()).unwrap();
+                document.as_object_mut().unwrap().remove("authorization_response_iss_parameter_supported");
+                *response.body_mut() = document.to_string().into_bytes();
+            }
+        }));
+        world.guard = world.guard.only(B).unwrap();
+        let redirect = browser.open(&mut world, &login_at(B)).location();
+        let mut to_honest = Url::parse(&format!("{A}/authorize")).unwrap();
+        let mut asked = query(&redirect);
+        asked.insert("redirect_uri".into(), format!("{ORIGIN}/callback"));
+        to_honest.query_pairs_mut().extend_pairs(&asked);
+        let callback = authorize(&mut world, &to_honest);
+        let (path, rest) = callback.target().split_once('?').unwrap();
+        let unnamed: Vec<_> = rest.split('&').filter(|pair| !pair.starts_with("iss=")).collect();
+        let answer = browser.ask(&mut world, callback.clone().at(&format!("{path}?{}", unnamed.join("&"))));
+        assert_refused(&mut world, &browser, &answer, "state_mismatch");
+
+        let callback = begun(&mut world, &mut browser, B);
+        assert_eq!(browser.ask(&mut world, callback).status(), 303, "its own it takes");
     }
 }
 
@@ -840,6 +890,22 @@ fn providers_that_take_tokens_of_the_same_issuer_end_the_start() {
             for built in [built([one.clone(), other.clone()]), built([other, one])] {
                 assert_eq!(built.map(|_| ()), if apart { Ok(()) } else { Err("issuer") }, "{what}");
             }
+        }
+    }
+}
+
+/// Both make an identity of issuer and subject.
+#[test]
+fn one_s_access_tokens_are_never_of_an_issuer_by_whom_people_sign_in_with_another() {
+    let by = |name: &str| IssuerPolicy::OneOf(vec![name.to_owned()]);
+    let apart = ProviderProfile::standard("apart").access_token_issuers(by("https://api.example"));
+    for (name, fine) in [(A, false), ("https://other.example", true)] {
+        let of_b = ProviderProfile::standard("b").access_token_issuers(by(name));
+        let pair = [first().profile(apart.clone()), second().profile(of_b)];
+        let [one, other] = pair.map(|config| Client::new(config.build().unwrap(), Arc::new(Seeded::new())));
+        for clients in [vec![one.clone(), other.clone()], vec![other, one]] {
+            let built = Guard::several(clients).map_err(|error| error.setting());
+            assert_eq!(built.map(|_| ()), if fine { Ok(()) } else { Err("issuer") }, "{name}");
         }
     }
 }

@@ -10,10 +10,12 @@ use crate::error::{CallbackError, Error, ProviderError, TokenError, UsageError};
 use crate::exchange::TokenResponse;
 use crate::jose::Claims;
 use crate::login::{AuthorizationRequest, Callback, LoginOptions, LoginState, Redirect};
+use crate::profile::NoncePolicy;
 use crate::pushed;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::{Purpose, Step};
+use crate::store::LOGIN;
 use crate::time::UnixTime;
 use crate::token::{TokenRules, equal};
 
@@ -97,7 +99,7 @@ impl Client {
     fn use_up(&self, login: &LoginState, now: UnixTime) -> Step<Result<(), Error>> {
         let (id, until) = (login.id(), login.expires_at());
         if self.inner.config.session.has_store {
-            return consume(format!("login:{id}"), until, CallbackError::StateMismatch.into());
+            return consume(format!("{LOGIN}{id}"), until, CallbackError::StateMismatch.into());
         }
         let mut used = self.inner.used_logins.lock().unwrap_or_else(PoisonError::into_inner);
         let first = used.consume(id, until, now);
@@ -141,7 +143,8 @@ impl Client {
         now: UnixTime,
     ) -> Step<Result<Option<Claims>, Error>> {
         let Some((text, code)) = in_front else { return Step::Done(Ok(None)) };
-        let token = match self.id_rules(Some(login)) {
+        // https://openid.net/specs/openid-connect-core-1_0.html#HybridIDToken: here nobody may forget it.
+        let token = match self.id_rules(Some((login, NoncePolicy::Required))) {
             Ok(rules) => Token { text, access_token: None, code: Some(code), rules },
             Err(error) => return Step::Done(Err(error.into())),
         };
@@ -150,11 +153,10 @@ impl Client {
     }
 
     /// What an ID token must be, that of this sign-in if it is of one.
-    fn id_rules(&self, login: Option<&LoginState>) -> Result<TokenRules, UsageError> {
-        let config = &self.inner.config;
-        let rules = config.id_rules.clone().ok_or(UsageError::NoClient)?;
+    fn id_rules(&self, login: Option<(&LoginState, NoncePolicy)>) -> Result<TokenRules, UsageError> {
+        let rules = self.inner.config.id_rules.clone().ok_or(UsageError::NoClient)?;
         Ok(match login {
-            Some(login) => login.narrow(rules, config.profile.nonce),
+            Some((login, nonce)) => login.narrow(rules, nonce),
             None => rules,
         })
     }
@@ -190,7 +192,8 @@ impl Client {
         deadline: UnixTime,
         now: UnixTime,
     ) -> Step<Result<Claims, Error>> {
-        let rules = match self.id_rules(login) {
+        let nonce = self.inner.config.profile.nonce;
+        let rules = match self.id_rules(login.map(|login| (login, nonce))) {
             Ok(rules) => rules,
             Err(error) => return Step::Done(Err(error.into())),
         };

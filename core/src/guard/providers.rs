@@ -46,7 +46,8 @@ impl Guard {
         check_stores(&all)?;
         let wrong = |error: crate::Error| ConfigError::new("cookie_secret", error.to_string());
         let browser = Browser::of(&first, &others).map_err(wrong)?.map(Arc::new);
-        Ok(Self { home: first.clone(), client: first, others: others.into(), choice: None, browser })
+        let (others, all) = (others.into(), all.into());
+        Ok(Self { home: first.clone(), client: first, others, all, choice: None, browser })
     }
 
     /// Chooses the provider of a person who is to sign in, by its issuer: as by a part of the path. `None` is the first; an

@@ -123,7 +123,11 @@ impl Guard {
         now: UnixTime,
     ) -> Step<Verdict> {
         let visit = Arc::new(self.visit(browser, &incoming));
-        let client = self.client_at(incoming.path()).unwrap_or(&self.client);
+        let Some(client) = self.client_at(incoming.path()) else {
+            // The callback of a provider that this guard is not of.
+            let error = CallbackError::StateMismatch.into();
+            return Step::Done(browser.no_sign_in(&incoming, &visit.jar, &error));
+        };
         let callback = match read_callback(client, &incoming) {
             Ok(callback) => callback,
             Err(error) => return Step::Done(browser.no_sign_in(&incoming, &visit.jar, &error)),

@@ -157,13 +157,14 @@ impl Guard {
 
     /// Of each provider: changes when newer keys are there; `None` without any.
     pub(crate) fn keys_asked_for(&self, now: UnixTime) -> impl Iterator<Item = Option<UnixTime>> {
-        self.clients().map(move |client| client.keys_asked_for(now))
+        self.all.iter().map(move |client| client.keys_asked_for(now))
     }
 
     /// It ends with its key, and that is not among the provider's any more. While no keys are at hand it goes on.
     pub(crate) fn has_lost_its_key(&self, identity: &Identity, now: UnixTime) -> bool {
         let key = identity.claims().key().filter(|_| identity.ends_with_key());
-        let client = self.clients().find(|client| client.config().allows_access_token_issuer(identity.iss()));
+        let client =
+            self.all.iter().find(|client| client.config().allows_access_token_issuer(identity.iss()));
         key.is_some_and(|key| client.unwrap_or(&self.client).is_withdrawn(key, now))
     }
 
