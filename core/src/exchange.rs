@@ -130,7 +130,7 @@ impl Asker<'_> {
         let all: Vec<_> = parameters
             .iter()
             .copied()
-            .chain(own.map(|(name, value)| (name.as_str(), value.as_str())))
+            .chain(own.map(|(name, value)| (name.as_str(), value.expose())))
             .collect();
         self.request(&self.metadata.token_endpoint, Purpose::Token, &all, secrets, timeout)
     }

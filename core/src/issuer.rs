@@ -88,6 +88,12 @@ impl IssuerPolicy {
         if accepted { Ok(()) } else { Err(self.refusal(configured, claims)) }
     }
 
+    /// The value of a template's claim.
+    pub(crate) fn tenant<'a>(&self, claims: &Registered<'a>) -> Option<Cow<'a, str>> {
+        let Self::Template { claim, .. } = self else { return None };
+        claims.text(claim).ok().flatten()
+    }
+
     /// That an answer beside any token names one of these: of a template, with any of the allowed values.
     pub(crate) fn allows(&self, configured: &str, iss: &str) -> bool {
         self.names(configured, iss, |_| true)

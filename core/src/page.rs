@@ -123,7 +123,11 @@ pub(crate) fn explain(error: &Error) -> (&'static str, &'static str) {
             "Please sign in again",
             "This address needs a more recent or a stronger sign-in than yours. Nothing was changed.",
         ),
-        Error::Request(RequestError::InsufficientScope(_) | RequestError::InsufficientRole(_)) => (
+        Error::Request(
+            RequestError::InsufficientScope(_)
+            | RequestError::InsufficientRole(_)
+            | RequestError::OtherIssuer,
+        ) => (
             "This is not permitted",
             "What you have been granted does not cover this address. Nothing was changed.",
         ),

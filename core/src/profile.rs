@@ -22,6 +22,7 @@ use std::borrow::Cow;
 use crate::client_auth::{AssertionAudience, ClientAuth};
 use crate::config::ResponseMode;
 use crate::error::ConfigError;
+use crate::secret::Secret;
 use crate::token::AccessToken;
 
 pub use crate::issuer::IssuerPolicy;
@@ -44,7 +45,7 @@ pub struct ProviderProfile {
     pub(crate) client_auth: Option<ClientAuth>,
     pub(crate) assertion_audience: AssertionAudience,
     pub(crate) authorize_parameters: Vec<(String, String)>,
-    pub(crate) token_parameters: Vec<(String, String)>,
+    pub(crate) token_parameters: Vec<(String, Secret)>,
     pub(crate) endpoints: Vec<(Endpoint, String)>,
     pub(crate) scopes: Option<&'static str>,
     pub(crate) response_mode: Option<ResponseMode>,
@@ -300,10 +301,10 @@ impl ProviderProfile {
         self
     }
 
-    /// A parameter of every token request.
+    /// A parameter of every token request. Its value is taken for a secret.
     #[must_use]
     pub fn token_parameter(mut self, name: &str, value: &str) -> Self {
-        self.token_parameters.push((name.to_owned(), value.to_owned()));
+        self.token_parameters.push((name.to_owned(), Secret::new(value)));
         self
     }
 

@@ -20,8 +20,11 @@ pub(crate) fn request_uri(result: FetchResult, sent: &Sent) -> Result<String, Pr
         .map_err(|reason| ProviderError::Malformed(Purpose::PushedAuthorization, reason))?;
     let wrong = || ProviderError::Member(Purpose::PushedAuthorization, "request_uri");
     let name: Option<String> = answer.get("request_uri").map_err(|WrongType| wrong())?;
-    name.filter(|name| !name.is_empty()).ok_or_else(wrong)
+    name.filter(|name| (1..=MAX_NAME).contains(&name.len())).ok_or_else(wrong)
 }
+
+/// The longest name taken, in bytes: it goes into an address.
+const MAX_NAME: usize = 1024;
 
 /// Success is 201 here ([section 2.2](https://www.rfc-editor.org/rfc/rfc9126#section-2.2)); some answer 200.
 fn as_ok(mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {

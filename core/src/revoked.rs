@@ -13,12 +13,12 @@ use crate::time::UnixTime;
 #[derive(Default)]
 pub(crate) struct Revoked {
     /// Here, one session at a time.
-    by_us: Endings,
+    by_us: Rooms,
     /// By logout tokens. Their times are the provider's, as those of ID tokens are.
-    by_token: Endings,
+    by_token: Rooms,
     /// By way of browsers, which anybody can send here: what they name must not crowd out what is proven. Their times are
     /// ours.
-    by_browser: Endings,
+    by_browser: Rooms,
     /// How far the store's list has been read.
     cursor: u64,
     /// How much has been noted so far.
@@ -151,6 +151,25 @@ struct Ending {
     until: UnixTime,
 }
 
+/// Sign-outs by what they end, each issuer's by themselves, so that none crowds out another's.
+#[derive(Default)]
+struct Rooms {
+    by_issuer: HashMap<String, Endings>,
+}
+
+impl Rooms {
+    fn note(&mut self, name: String, ending: Ending, now: UnixTime) {
+        let issuer = issuer_in(&name).to_owned();
+        self.by_issuer.entry(issuer).or_default().note(name, ending, now);
+    }
+
+    fn concern(&self, session: &Session, began: UnixTime) -> bool {
+        // All names of a session are of its issuer.
+        let room = self.by_issuer.get(&issuer_name(session.claims().iss()));
+        room.is_some_and(|endings| endings.concern(session, began))
+    }
+}
+
 /// Sign-outs by what they end; bounded.
 #[derive(Default)]
 struct Endings {
@@ -225,9 +244,21 @@ fn names_of(session: &Session) -> [String; 3] {
     [own, name(iss, PERSON, sub), name(iss, SIGN_IN, session.id())]
 }
 
-/// Of a fixed length, whatever the provider or a stranger wrote.
+/// Of a fixed length, whatever the provider or a stranger wrote. It begins with the issuer's.
 fn name(iss: &str, kind: &str, value: &str) -> String {
-    short_hash(&format!("{iss}\n{kind}\n{value}"))
+    let of_issuer = short_hash(&format!("{iss}\n{kind}\n{value}"));
+    format!("{}{of_issuer}", issuer_name(iss))
+}
+
+/// How many characters of a name are the issuer's.
+const ISSUER: usize = 6;
+
+fn issuer_name(iss: &str) -> String {
+    issuer_in(&short_hash(iss)).to_owned()
+}
+
+fn issuer_in(name: &str) -> &str {
+    name.get(..ISSUER).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -283,6 +314,19 @@ mod tests {
     }
 
     #[test]
+    fn no_issuer_crowds_out_what_another_has_ended() {
+        let mut rooms = Rooms::default();
+        let honest = name("https://a", PERSON, "ada");
+        rooms.note(honest.clone(), ending(UNTIL), at(1));
+        for number in 0..=Endings::MOST {
+            rooms.note(name("https://b", PERSON, &number.to_string()), ending(at(2_000)), at(1));
+        }
+        let [a, b] = ["https://a", "https://b"].map(|iss| &rooms.by_issuer[&issuer_name(iss)].by_name);
+        assert!(a.contains_key(&honest));
+        assert_eq!((a.len(), b.len()), (1, Endings::MOST));
+    }
+
+    #[test]
     fn an_end_is_read_as_it_was_written_and_nothing_else_is() {
         for by in By::ALL {
             for at in [at(7), UnixTime::from_secs(UnixTime::END.as_secs())] {
@@ -300,7 +344,11 @@ mod tests {
     fn what_the_store_has_told_is_not_asked_for_again() {
         let mut revoked = Revoked::default();
         revoked.learn(&["us.a.1.1000".into(), "of a later version".into(), "us.b.1.5".into()], 9, at(10));
-        assert_eq!((revoked.by_us.by_name.len(), revoked.cursor()), (1, 9), "b concerns nothing that lives");
+        assert_eq!(
+            (revoked.by_us.by_issuer.len(), revoked.cursor()),
+            (1, 9),
+            "b concerns nothing that lives"
+        );
         revoked.learn(&[], 8, at(10));
         assert_eq!(revoked.cursor(), 9);
     }
@@ -309,7 +357,7 @@ mod tests {
     fn a_name_is_of_one_kind_and_one_issuer() {
         let mut names = vec![name("https://a", SESSION, "x"), name("https://b", SESSION, "x")];
         names.extend([name("https://a", PERSON, "x"), name("https://a", UNNAMED_SESSIONS, "x")]);
-        assert!(names.iter().all(|name| name.len() == 16));
+        assert!(names.iter().all(|name| name.len() == 22));
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), 4);

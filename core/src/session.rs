@@ -158,6 +158,10 @@ impl Session {
                 all.remove(verified);
             }
         }
+        // What was granted is told by the token endpoint, and by a claim that nobody edits in a profile.
+        for name in ["scope", "scp"] {
+            all.remove(name);
+        }
         all.extend(self.claims.all().clone());
         self.claims = Claims::proven(all)?;
         Ok(())

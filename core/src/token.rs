@@ -294,7 +294,8 @@ impl TokenRules {
     ) -> Result<Claims, TokenError> {
         let compact = Compact::parse(token, &self.algorithms, Some(keys))?;
         let claims = self.check(&compact, beside, now)?;
-        let key = keys.verify(&compact)?;
+        let tenant = self.issuers.tenant(&claims);
+        let key = keys.verify_by(&compact, |issuer| may_sign(issuer, tenant.as_deref()))?;
         let proven = claims.prove()?;
         Ok(proven.into_claims(compact.payload, Some(key)))
     }
@@ -496,6 +497,11 @@ impl TokenRules {
             Ok(())
         }
     }
+}
+
+/// Where a provider of many tenants says for which of them a key signs, it signs for that one, or for all.
+fn may_sign(issuer: &str, tenant: Option<&str>) -> bool {
+    tenant.is_none_or(|tenant| issuer.contains('{') || issuer.split('/').any(|part| part == tenant))
 }
 
 /// What is known of a token whose signature is still to be checked.

@@ -325,3 +325,26 @@ fn what_has_been_admitted_is_judged_without_being_admitted_again() {
     let again = world.run(|now| guard.uphold(again, incoming, &Policy::default(), now));
     assert_eq!(again.into_response().status(), 401, "what was refused stays so");
 }
+
+/// A profile that a person edits grants them nothing.
+#[test]
+fn a_scope_that_userinfo_names_is_none() {
+    let (mut world, mut browser) = (World::new(), Browser::default());
+    world.between = Some(Box::new(|request, response| {
+        if request.uri().path() == "/userinfo" {
+            let mut claims: Value = serde_json::from_slice(response.body()).unwrap();
+            claims["scope"] = json!("admin");
+            claims["scp"] = json!(["admin"]);
+            claims["nickname"] = json!("Countess");
+            *response.body_mut() = claims.to_string().into_bytes();
+        }
+    }));
+    let callback = browser.start(&mut world, "/profile");
+    assert_eq!(browser.ask(&mut world, callback).status(), 303);
+    let identity = browser.open(&mut world, "/").identity.unwrap();
+    assert_eq!(identity.claims().get::<String>("nickname").as_deref(), Some("Countess"));
+    assert!(identity.claims().scopes().is_empty());
+    let admin = Policy::builder().scopes(&["admin"]).build().unwrap();
+    let refused = browser.ask(&mut world, Ask::get("/admin").policy(&admin));
+    assert_eq!((refused.status(), refused.code().as_str()), (403, "insufficient_scope"));
+}

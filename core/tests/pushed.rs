@@ -215,7 +215,9 @@ fn a_name_is_good_for_one_browser() {
 fn a_push_that_fails_starts_no_sign_in_and_says_why() {
     let json = "application/json";
     let refusal = r#"{"error":"invalid_request","error_description":"no such scope"}"#;
+    let long = format!(r#"{{"request_uri":"{}"}}"#, "a".repeat(1025));
     let cases: Vec<(&str, u16, FetchResult, &str)> = vec![
+        ("a name too long for an address", 502, answered(201, json, &long), "provider_malformed"),
         ("refused", 502, answered(400, json, refusal), "provider_error"),
         (
             "a client that is not known",

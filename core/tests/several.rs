@@ -955,3 +955,25 @@ fn a_session_keeps_what_its_own_client_says() {
         }
     }
 }
+
+/// What the weaker of two providers says of roles and authentication is its own word.
+#[test]
+fn a_policy_names_the_issuers_whose_word_counts() {
+    let mut world = world();
+    let policy = || Policy::builder().role("/roles", "admin").acr(&["phr"]);
+    let of_a = policy().issuers(&[A]).build().unwrap();
+    let of_any = policy().build().unwrap();
+    assert_eq!(Policy::builder().issuers(&[]).build().unwrap_err().setting(), "policy");
+    let claims = json!({ "roles": ["admin"], "acr": "phr" });
+    for (issuer, expected) in [(A, 200), (B, 403)] {
+        let token = forged(&mut world, issuer, json!({}), claims.clone());
+        let mut ask = |policy: &Policy| {
+            let ask = Ask::get("/api/x").header("authorization", &format!("Bearer {token}"));
+            world.ask(ask.policy(policy))
+        };
+        assert_eq!(ask(&of_any).status.map_or(200, |status| status.as_u16()), 200);
+        let answer = ask(&of_a);
+        assert_eq!(answer.status.map_or(200, |status| status.as_u16()), expected, "{issuer}");
+        assert!(expected == 200 || answer.code() == "issuer_mismatch");
+    }
+}

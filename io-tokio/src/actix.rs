@@ -188,7 +188,7 @@ struct Visitor {
 
 impl Visitor {
     fn is_of(&self, oidc: &Oidc) -> bool {
-        std::ptr::eq(self.oidc.client().config(), oidc.client().config())
+        self.oidc.is_the_same_as(oidc)
     }
 }
 

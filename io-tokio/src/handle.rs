@@ -220,6 +220,15 @@ impl Oidc {
         self.guard.clients().find(|client| client.config().issuer() == issuer).unwrap_or(self.client())
     }
 
+    /// Whom one has admitted, the other would have admitted: all their providers are the same.
+    #[cfg(any(feature = "actix", feature = "tower"))]
+    pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
+        let of = |oidc: &Self| -> Vec<_> {
+            oidc.guard.clients().map(|client| std::ptr::from_ref(client.config())).collect()
+        };
+        of(self) == of(other)
+    }
+
     /// A token says nothing of who gave it: it is sent to nobody where that could be somebody else.
     fn the_only_client<T: std::marker::Send + 'static>(
         &self,

@@ -51,7 +51,7 @@ impl Visitor {
     }
 
     pub(crate) fn is_of(&self, oidc: &Oidc) -> bool {
-        std::ptr::eq(self.oidc.client().config(), oidc.client().config())
+        self.oidc.is_the_same_as(oidc)
     }
 }
 

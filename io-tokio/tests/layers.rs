@@ -10,6 +10,8 @@ use axum::body::Body;
 use axum::routing::get;
 use http::{Request, Response, StatusCode};
 use oidc_dev_provider::DevProvider;
+use oidc_tokio::Builder;
+use oidc_tokio::oidc_core::Config;
 use once::{oidc, role, token};
 use tower_service::Service;
 
@@ -54,4 +56,21 @@ async fn a_layer_behind_one_of_another_issuer_judges_for_itself() {
     let app = routes().nest("/in", inner).layer(oidc(&theirs).layer());
     assert_eq!(status(&app, "/", &token(&theirs)).await, 200);
     assert_eq!(status(&app, "/in", &token(&theirs)).await, 401, "whoever is theirs is nobody here");
+}
+
+/// Whom a layer for all has admitted is nobody to a layer for one of them, unless it is that one's.
+#[tokio::test]
+async fn a_layer_for_one_provider_judges_for_itself_whom_a_layer_for_all_has_admitted() {
+    let [first, second] = [(); 2].map(|()| DevProvider::serve("127.0.0.1:0").unwrap());
+    let also = Config::resource_server(&second.issuer(), "demo-client");
+    let config = Config::resource_server(&first.issuer(), "demo-client");
+    let oidc = Builder::new(config).also(also).build().unwrap();
+    let only = |issuer: &str| oidc.at(issuer).unwrap();
+    for (inside, outside) in [(&first, &second), (&second, &first)] {
+        let inner = routes().layer(only(&inside.issuer()).layer().require(&role("engineer")));
+        let app = routes().nest("/in", inner).layer(oidc.layer());
+        assert_eq!(status(&app, "/", &token(outside)).await, 200);
+        assert_eq!(status(&app, "/in", &token(outside)).await, 401);
+        assert_eq!(status(&app, "/in", &token(inside)).await, 200);
+    }
 }

@@ -21,7 +21,7 @@ use super::{At, Auth, Flow, Given, Named, Outcome, Par, Scenario, World};
 
 const ORIGIN: &str = "http://127.0.0.1:3000";
 const CLIENT: &str = "web";
-const SECRET: &str = "s3cr&t +%";
+const SECRET: &str = "s3cr&t +% of thirty-two bytes at least";
 
 type Result<T = ()> = std::result::Result<T, Outcome>;
 

@@ -19,6 +19,8 @@ pub enum RequestError {
     OriginMismatch,
     /// The token is good, and somebody else's than the socket that it is for.
     OtherSubject,
+    /// The identity is good, and of another issuer than those that may come here.
+    OtherIssuer,
     /// Another method is due.
     Method(&'static str),
     /// Not `application/x-www-form-urlencoded`.
@@ -52,6 +54,7 @@ impl RequestError {
             Self::TwoCredentials | Self::Parameter(_) => "invalid_request",
             Self::OriginMismatch => "origin_mismatch",
             Self::OtherSubject => "subject_mismatch",
+            Self::OtherIssuer => "issuer_mismatch",
             Self::Method(_) => "method_not_allowed",
             Self::MediaType => "unsupported_media_type",
             Self::BodyTooLarge(_) => "body_too_large",
@@ -69,6 +72,7 @@ impl RequestError {
             Self::TwoCredentials | Self::Parameter(_) | Self::LogoutToken(_) => StatusCode::BAD_REQUEST,
             Self::OriginMismatch
             | Self::OtherSubject
+            | Self::OtherIssuer
             | Self::InsufficientScope(_)
             | Self::InsufficientRole(_) => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -85,6 +89,7 @@ impl fmt::Display for RequestError {
             Self::TwoCredentials => f.write_str("more than one token"),
             Self::OriginMismatch => f.write_str("the request comes from another origin"),
             Self::OtherSubject => f.write_str("the token is of another subject than the socket"),
+            Self::OtherIssuer => f.write_str("the identity is of an issuer that may not come here"),
             Self::Method(allowed) => write!(f, "only {allowed} here"),
             Self::MediaType => f.write_str("not an application/x-www-form-urlencoded form"),
             Self::BodyTooLarge(limit) => write!(f, "the body is over {limit} bytes"),

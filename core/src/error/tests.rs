@@ -119,6 +119,7 @@ fn of_callers() -> Vec<(Error, &'static str, u16)> {
         (RequestError::NoCredentials.into(), "no token and no session", 401),
         (RequestError::TwoCredentials.into(), "more than one token", 400),
         (RequestError::OriginMismatch.into(), "another origin", 403),
+        (RequestError::OtherIssuer.into(), "may not come here", 403),
         (RequestError::Method("POST").into(), "only POST", 405),
         (RequestError::MediaType.into(), "form", 415),
         (RequestError::BodyTooLarge(65_536).into(), "65536 bytes", 413),

@@ -38,6 +38,7 @@ pub struct Policy {
 
 #[derive(Debug, Clone, Default)]
 struct Demands {
+    issuers: Vec<String>,
     scopes: Vec<String>,
     roles: Vec<RoleDemand>,
     acr: Vec<String>,
@@ -58,7 +59,10 @@ impl Policy {
         leeway: Duration,
         now: UnixTime,
     ) -> Result<(), RequestError> {
-        let Demands { scopes, roles, acr, max_age } = &*self.demands;
+        let Demands { issuers, scopes, roles, acr, max_age } = &*self.demands;
+        if !issuers.is_empty() && !is_one_of(issuers, identity.iss()) {
+            return Err(RequestError::OtherIssuer);
+        }
         let granted = granted_scopes(identity);
         if !scopes.iter().all(|scope| granted.contains(&scope.as_str())) {
             return Err(RequestError::InsufficientScope(scopes.join(" ")));
@@ -172,6 +176,7 @@ fn unescape(token: &str) -> Option<String> {
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct PolicyBuilder {
+    issuers: Option<Vec<String>>,
     scopes: Vec<String>,
     roles: Vec<(String, Vec<String>)>,
     acr: Option<Vec<String>>,
@@ -179,6 +184,13 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
+    /// One of these issuers, byte by byte as the identity's `iss`: else the answer is 403 `issuer_mismatch`. Where several
+    /// providers serve an application, each of them can say what it likes about roles, scopes and `acr`.
+    pub fn issuers(mut self, issuers: &[&str]) -> Self {
+        self.issuers = Some(owned(issuers));
+        self
+    }
+
     /// All of these scopes ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)), as
     /// [`Claims::scopes`](crate::Claims::scopes) reads them: else the answer is 403 `insufficient_scope`, which names them.
     pub fn scopes(mut self, scopes: &[&str]) -> Self {
@@ -237,6 +249,7 @@ impl PolicyBuilder {
         if self.max_age.is_some_and(|age| age < Duration::from_secs(1)) {
             return Err("max_age must be at least 1 second".to_owned());
         }
+        let issuers = self.issuers.map(|issuers| named("issuers", issuers)).transpose()?.unwrap_or_default();
         let acr = self.acr.map(|values| named("acr", values)).transpose()?.unwrap_or_default();
         if let Some(word) = self.scopes.iter().chain(&acr).find(|word| !is_word(word)) {
             return Err(format!("{word:?} must be printable ASCII without spaces, quotes and backslashes"));
@@ -247,7 +260,7 @@ impl PolicyBuilder {
         };
         let roles = self.roles.into_iter().map(role_demand).collect::<Result<_, String>>()?;
         let max_age = self.max_age.map(|age| Duration::from_secs(age.as_secs()));
-        Ok(Demands { scopes: self.scopes, roles, acr, max_age })
+        Ok(Demands { issuers, scopes: self.scopes, roles, acr, max_age })
     }
 }
 

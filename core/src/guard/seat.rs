@@ -263,7 +263,7 @@ impl Guard {
         let (this, before, named) = (self.clone(), Arc::clone(visit), session.clone());
         self.keep(visit, session, place, now).and_then(now, move |kept, now| {
             let Some(kept) = kept else { return Step::Done(Err(Error::Store)) };
-            this.client
+            this.home
                 .name_session(&named, now)
                 .and_then(now, move |(), now| this.forget(&before, now).map(now, |()| Ok(kept.cookies)))
         })

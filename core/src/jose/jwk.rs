@@ -39,6 +39,8 @@ struct KnownHeader {
 struct Key {
     thumbprint: Thumbprint,
     kid: Option<String>,
+    /// For which issuer it signs, where a set is for several: a member of Entra ID's own.
+    issuer: Option<Box<str>>,
     key_type: KeyType,
     algorithm: Option<Algorithm>,
     signature_bytes: usize,
@@ -197,7 +199,17 @@ impl KeySet {
 
     /// Checks the signature by the keys that fit the header, at most four of them: the one that it is of.
     pub(crate) fn verify(&self, token: &Compact<'_>) -> Result<Thumbprint, TokenError> {
-        let fitting = || self.keys.iter().filter(|key| key.fits(&token.header));
+        self.verify_by(token, |_| true)
+    }
+
+    /// The same by keys that may sign it, of those that say for which issuer they do.
+    pub(crate) fn verify_by(
+        &self,
+        token: &Compact<'_>,
+        may_sign: impl Fn(&str) -> bool,
+    ) -> Result<Thumbprint, TokenError> {
+        let may_sign = |key: &Key| key.issuer.as_deref().is_none_or(&may_sign);
+        let fitting = || self.keys.iter().filter(|key| key.fits(&token.header) && may_sign(key));
         if let Some(key) = fitting().take(MAX_CANDIDATES).find(|key| key.verify(token)) {
             self.remember_header(token);
             return Ok(key.thumbprint);
@@ -251,13 +263,16 @@ impl Key {
     ) -> Result<Self, SkipReason> {
         let key_type = KeyType::of(jwk)?;
         let algorithm = purpose(jwk, key_type)?;
+        // Not a member of the standard's, so that of another type it is somebody else's.
+        let issuer: Option<String> = jwk.get("issuer").ok().flatten();
+        let issuer = issuer.map(String::into_boxed_str);
         if jwk.has("d") {
             tracing::warn!(kid = ?kid, "the provider publishes a private key; only its public part is used");
         }
         let prepare = |key: PublicKey<'_>| {
             let prepared = backend.prepare(&key).ok_or(SkipReason::Backend)?;
             let (thumbprint, signature_bytes) = (Thumbprint::of(&key), signature_bytes(&key));
-            Ok(Self { thumbprint, kid, key_type, algorithm, signature_bytes, prepared })
+            Ok(Self { thumbprint, kid, issuer, key_type, algorithm, signature_bytes, prepared })
         };
         match key_type {
             KeyType::Rsa => {

@@ -230,5 +230,5 @@
 //! ```
 //!
 //! An identity is `iss` and `sub` together: the same `sub` at two providers is two people. A role, a scope or an `acr` is the word
-//! of the provider that gave it, and a [`Policy`](crate::guard::Policy) does not ask which one that was: where one of them is
-//! trusted less, look at [`Identity::iss`](crate::Identity::iss) as well.
+//! of the provider that gave it: where one of them is trusted less, a [`Policy`](crate::guard::Policy) names the
+//! [`issuers`](crate::guard::PolicyBuilder::issuers) whose word counts. Which provider a path chooses keeps nobody out.

@@ -73,6 +73,29 @@ fn each_of_several_tenants_is_taken_under_its_own_name_alone() {
     }
 }
 
+/// Whoever has the key of one tenant, or of those for everybody's private accounts, signs for no other.
+#[test]
+fn a_key_for_one_tenant_signs_for_that_one_alone() {
+    for (issuer, taken) in [
+        (json!("https://login.microsoftonline.com/{tenantid}/v2.0"), true),
+        (json!(entra(TENANT)), true),
+        (json!(entra(OTHER)), false),
+        (json!("https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"), false),
+        (json!(format!("https://login.microsoftonline.com/{TENANT}0/v2.0")), false),
+        (json!(""), false),
+        (json!(7), true),
+        (Value::Null, true),
+    ] {
+        let mut scene = Scene::new("entra_common", ProviderProfile::entra(&[TENANT, OTHER]));
+        scene.change_key(|key| key["issuer"] = issuer.clone());
+        scene.claims("id_token", json!({ "iss": entra(TENANT), "tid": TENANT }));
+        match scene.sign_in() {
+            Ok(_) => assert!(taken, "{issuer}"),
+            Err(error) => assert!(!taken && error.code() == "unknown_key", "{issuer}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn version_1_is_for_access_tokens_alone() {
     let mut scene = Scene::new("entra_common", ProviderProfile::entra(&[TENANT]));

@@ -250,6 +250,11 @@ impl Scene {
         })
     }
 
+    /// The same of the key that signs.
+    pub(crate) fn change_key(&mut self, change: impl FnOnce(&mut Value)) -> &mut Self {
+        self.change(|fixture| change(&mut fixture["keys"][0]))
+    }
+
     pub(crate) fn begin(&mut self, options: LoginOptions) -> Result<Redirect, Error> {
         let client = self.world.client();
         let begun = self.world.run(|now| client.begin_login(options, now));
