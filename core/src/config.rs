@@ -4,6 +4,8 @@
 
 mod builder;
 mod check;
+mod registration;
+mod rules;
 mod vars;
 
 use std::net::IpAddr;

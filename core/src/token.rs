@@ -2,6 +2,8 @@
 //!
 //! Every ID token passes this one verifier, wherever it came from.
 
+mod access;
+mod id;
 mod unverified;
 
 use std::collections::BTreeSet;
@@ -12,11 +14,14 @@ use subtle::ConstantTimeEq;
 use crate::danger::Danger;
 use crate::error::{ConfigError, Quirk, TokenError};
 use crate::issuer::IssuerPolicy;
-use crate::jose::{Algorithm, Claims, Compact, KeySet, Registered, base64url};
+use crate::jose::{Algorithm, Claims, Compact, KeySet, Registered};
 use crate::remember::Lifetime;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
+use access::taken_for;
+pub(crate) use id::Beside;
+use id::IdRules;
 pub use unverified::Unverified;
 
 /// How long after its `iat` a logout token is taken
@@ -55,16 +60,6 @@ enum Kind {
     Id(IdRules),
     Access(BTreeSet<AccessToken>),
     Logout,
-}
-
-#[derive(Debug, Clone, Default)]
-struct IdRules {
-    trusted_audiences: Vec<String>,
-    nonce: Option<Secret>,
-    /// A token without a nonce passes, too.
-    nonce_may_lack: bool,
-    max_age: Option<Duration>,
-    acr_values: Option<Vec<String>>,
 }
 
 /// A kind of bearer token that a resource server may take.
@@ -404,77 +399,6 @@ impl TokenRules {
         }
     }
 
-    fn check_id(
-        &self,
-        rules: &IdRules,
-        token: &Compact<'_>,
-        claims: &Registered<'_>,
-        beside: Beside<'_>,
-        now: UnixTime,
-    ) -> Result<(), TokenError> {
-        claims.subject()?;
-        claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
-        self.check_authorized_party(&rules.trusted_audiences, claims)?;
-        check_nonce(rules, claims)?;
-        beside.check(token.header.algorithm, claims)?;
-        self.check_auth_time(rules, claims, now)?;
-        let acr = claims.text("acr")?;
-        match &rules.acr_values {
-            Some(values)
-                if !acr.is_some_and(|acr| values.is_empty() || values.iter().any(|value| *value == acr)) =>
-            {
-                Err(TokenError::ClaimInvalid("acr"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation), rules 3 to 5.
-    fn check_authorized_party(&self, trusted: &[String], claims: &Registered<'_>) -> Result<(), TokenError> {
-        if !claims.aud.iter().all(|aud| self.is_audience(aud) || trusted.iter().any(|trusted| trusted == aud))
-        {
-            return Err(TokenError::ClaimInvalid("aud"));
-        }
-        match claims.text("azp")? {
-            Some(azp) if !self.is_audience(&azp) => Err(TokenError::ClaimInvalid("azp")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Rule 13 of the same section.
-    fn check_auth_time(
-        &self,
-        rules: &IdRules,
-        claims: &Registered<'_>,
-        now: UnixTime,
-    ) -> Result<(), TokenError> {
-        let auth_time = claims.date("auth_time")?;
-        let Some(max_age) = rules.max_age else { return Ok(()) };
-        let latest = auth_time.map(|time| time.saturating_add(max_age).saturating_add(self.leeway));
-        let future = auth_time.is_some_and(|time| time > now.saturating_add(self.leeway));
-        match latest {
-            Some(latest) if now <= latest && !future => Ok(()),
-            _ => Err(TokenError::ClaimInvalid("auth_time")),
-        }
-    }
-
-    fn check_access(&self, kind: Option<AccessToken>, claims: &Registered<'_>) -> Result<(), TokenError> {
-        match kind {
-            Some(AccessToken::AtJwt) => check_at_jwt(claims)?,
-            Some(AccessToken::IdToken) => {
-                claims.dates.iat.ok_or(TokenError::ClaimMissing("iat"))?;
-                self.check_authorized_party(&[], claims)?;
-            }
-            Some(AccessToken::Jwt) | None => {}
-        }
-        claims.subject()?;
-        // Bound to a key or certificate that nobody has shown: https://www.rfc-editor.org/rfc/rfc8705#section-3
-        if claims.has("cnf") && !self.danger.takes_unproven_confirmation() {
-            return Err(TokenError::ClaimInvalid("cnf"));
-        }
-        check_scope(kind, claims)
-    }
-
     fn check_logout(&self, claims: &Registered<'_>, now: UnixTime) -> Result<(), TokenError> {
         if claims.has("nonce") {
             return Err(TokenError::ClaimInvalid("nonce"));
@@ -510,89 +434,6 @@ pub(crate) struct Inspected {
     pub(crate) names_key: bool,
 }
 
-/// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation), rule 11.
-fn check_nonce(rules: &IdRules, claims: &Registered<'_>) -> Result<(), TokenError> {
-    let found = claims.text("nonce")?;
-    let Some(expected) = &rules.nonce else { return Ok(()) };
-    match found {
-        Some(found) if equal(&found, expected.expose()) => Ok(()),
-        None if rules.nonce_may_lack => Ok(()),
-        _ => Err(TokenError::ClaimInvalid("nonce")),
-    }
-}
-
-/// What [RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires beyond `iss`, `aud` and `exp`.
-fn check_at_jwt(claims: &Registered<'_>) -> Result<(), TokenError> {
-    for name in ["sub", "client_id", "iat", "jti"] {
-        claims.has(name).then_some(()).ok_or(TokenError::ClaimMissing(name))?;
-    }
-    for name in ["client_id", "jti"] {
-        claims.text(name)?.filter(|text| !text.is_empty()).ok_or(TokenError::ClaimInvalid(name))?;
-    }
-    Ok(())
-}
-
-/// The first accepted kind that fits: by its `typ`, by an ID token's marks, or by their absence. Where ID tokens are
-/// wanted, one that happens to have no mark still is one.
-fn taken_for(accepted: &BTreeSet<AccessToken>, typed: bool, id_token: bool) -> Option<AccessToken> {
-    let fitting: &[AccessToken] = match (typed, id_token) {
-        (true, true) => &[AccessToken::AtJwt],
-        (true, false) => &[AccessToken::AtJwt, AccessToken::Jwt],
-        (false, true) => &[AccessToken::IdToken],
-        (false, false) => &[AccessToken::Jwt, AccessToken::IdToken],
-    };
-    fitting.iter().copied().find(|kind| accepted.contains(kind))
-}
-
-/// A string ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)), or in the looser kinds an
-/// array of strings, as some providers send it.
-fn check_scope(kind: Option<AccessToken>, claims: &Registered<'_>) -> Result<(), TokenError> {
-    for name in ["scope", "scp"] {
-        if claims.text(name).is_err() {
-            if kind == Some(AccessToken::AtJwt) {
-                return Err(TokenError::ClaimInvalid(name));
-            }
-            claims.get::<Vec<String>>(name)?;
-        }
-    }
-    Ok(())
-}
-
-/// What an ID token came together with, whose hashes it may carry.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Beside<'a> {
-    pub(crate) access_token: Option<&'a str>,
-    pub(crate) code: Option<&'a str>,
-}
-
-impl Beside<'_> {
-    /// A present `at_hash` must be the access token's
-    /// ([OpenID Connect Core section 3.1.3.8](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowTokenValidation)),
-    /// and `c_hash` must be there and the code's where one came along
-    /// ([section 3.3.2.10](https://openid.net/specs/openid-connect-core-1_0.html#CodeValidation)).
-    fn check(self, algorithm: Algorithm, claims: &Registered<'_>) -> Result<(), TokenError> {
-        let is_hash = |hash: &str, of: &str| equal(hash, &left_half(algorithm, of.as_bytes()));
-        let (at_hash, c_hash) = (claims.text("at_hash")?, claims.text("c_hash")?);
-        if let (Some(hash), Some(access_token)) = (at_hash, self.access_token)
-            && !is_hash(&hash, access_token)
-        {
-            return Err(TokenError::ClaimInvalid("at_hash"));
-        }
-        match (self.code, c_hash) {
-            (None, _) => Ok(()),
-            (Some(_), None) => Err(TokenError::ClaimMissing("c_hash")),
-            (Some(code), Some(hash)) if is_hash(&hash, code) => Ok(()),
-            (Some(_), Some(_)) => Err(TokenError::ClaimInvalid("c_hash")),
-        }
-    }
-}
-
-/// The left half of the hash that goes with the signature algorithm, base64url.
-fn left_half(algorithm: Algorithm, value: &[u8]) -> String {
-    let hash = algorithm.hash(value);
-    base64url::encode(hash.get(..hash.len() / 2).unwrap_or_default())
-}
-
 /// In constant time for texts of the same length.
 pub(crate) fn equal(a: &str, b: &str) -> bool {
     a.as_bytes().ct_eq(b.as_bytes()).into()
@@ -607,24 +448,4 @@ pub fn verify_signature(token: &str, algorithms: &[Algorithm], keys: &KeySet) ->
     let compact = Compact::parse(token, algorithms, Some(keys))?;
     keys.verify(&compact)?;
     Ok(compact.payload)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The first is the example of OpenID Connect Core, appendix A.3; the others are of the same access token.
-    #[test]
-    fn at_hash_is_by_the_hash_of_the_algorithm() {
-        for algorithm in Algorithm::ALL {
-            let expected = match algorithm.name() {
-                "RS256" | "PS256" | "ES256" => "77QmUPtjPfzWtF2AnpK9RQ",
-                "RS384" | "PS384" | "ES384" => "jtAeDp945y1dDqU3nkIVGNZP1HjH_MFs",
-                "RS512" | "PS512" | "EdDSA" => "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM",
-                name => panic!("{name}"),
-            };
-            let half = left_half(*algorithm, b"jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y");
-            assert_eq!(half, expected, "{algorithm}");
-        }
-    }
 }

@@ -420,7 +420,7 @@ fn p05_secrets_are_kept_as_what_is_wiped() {
     for (file, declaration) in [
         ("core/src/secret.rs", "pub struct Secret(Zeroizing<String>);"),
         ("core/src/config/builder.rs", "client_secret: Option<Secret>,"),
-        ("core/src/config/builder.rs", "struct Fixed(Secret);"),
+        ("core/src/config/registration.rs", "struct Fixed(Secret);"),
         ("core/src/config.rs", "cookie_secrets: Vec<Secret>,"),
         ("core/src/login.rs", "code_verifier: Secret,"),
         ("core/src/login/callback.rs", "Code(Secret),"),

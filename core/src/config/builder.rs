@@ -4,60 +4,54 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::check::{
-    check_parameters, checked_keys, checked_lifetimes, cookie_secret, parse_fetched_url, parse_redirect_uri,
-    session_settings,
-};
+use super::check::{checked_keys, checked_lifetimes, cookie_secret, parse_fetched_url, session_settings};
 use super::vars::{self, Vars};
-use super::{
-    ClientAuth, Config, Danger, Registration, Remember, ResponseMode, ResponseType, SessionSettings, SignIn,
-};
+use super::{ClientAuth, Config, Danger, Remember, ResponseMode, ResponseType, SessionSettings};
 use crate::cache::Lifetimes;
-use crate::client_auth::{Credentials, SecretAuth, SecretSource, Signer, SigningFailed};
-use crate::error::{ConfigError, Quirk};
+use crate::client_auth::{SecretSource, Signer};
+use crate::error::ConfigError;
 use crate::issuer::Issuer;
 use crate::jose::Algorithm;
 use crate::profile::{Logout, ProviderProfile};
 use crate::resource::Resource;
 use crate::secret::Secret;
-use crate::time::UnixTime;
 use crate::token::{AccessToken, TokenRules};
 
 /// Settings on their way to a [`Config`]; nothing is checked before [`build`](Self::build).
 #[derive(Debug, Clone)]
 pub struct ConfigBuilder {
-    issuer: String,
-    client_id: Option<String>,
-    client_secret: Option<Secret>,
-    client_auth: Option<ClientAuth>,
-    signer: Option<Held<dyn Signer>>,
-    secret_source: Option<Held<dyn SecretSource>>,
-    redirect_uri: Option<String>,
-    scopes: Option<String>,
-    response_type: ResponseType,
-    response_mode: Option<ResponseMode>,
-    pushed: bool,
-    userinfo: Option<bool>,
-    bearer: Option<Vec<AccessToken>>,
-    audience: Option<String>,
-    algorithms: Vec<Algorithm>,
-    leeway: Duration,
-    session: SessionSettings,
-    keep_tokens: Option<bool>,
-    session_claims: Option<Vec<String>>,
-    cookie_secrets: Vec<Secret>,
-    api_paths: Vec<String>,
-    resource: Option<String>,
-    metadata_url: Option<String>,
-    profile: ProviderProfile,
-    lifetimes: Lifetimes,
-    static_keys: Option<Secret>,
-    danger: Danger,
-    max_token_age: Option<Duration>,
-    query_tokens: bool,
-    sockets_end_with_key: bool,
-    single_use_tokens: bool,
-    remember: Option<Remember>,
+    pub(super) issuer: String,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) client_auth: Option<ClientAuth>,
+    pub(super) signer: Option<Held<dyn Signer>>,
+    pub(super) secret_source: Option<Held<dyn SecretSource>>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) scopes: Option<String>,
+    pub(super) response_type: ResponseType,
+    pub(super) response_mode: Option<ResponseMode>,
+    pub(super) pushed: bool,
+    pub(super) userinfo: Option<bool>,
+    pub(super) bearer: Option<Vec<AccessToken>>,
+    pub(super) audience: Option<String>,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) leeway: Duration,
+    pub(super) session: SessionSettings,
+    pub(super) keep_tokens: Option<bool>,
+    pub(super) session_claims: Option<Vec<String>>,
+    pub(super) cookie_secrets: Vec<Secret>,
+    pub(super) api_paths: Vec<String>,
+    pub(super) resource: Option<String>,
+    pub(super) metadata_url: Option<String>,
+    pub(super) profile: ProviderProfile,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) static_keys: Option<Secret>,
+    pub(super) danger: Danger,
+    pub(super) max_token_age: Option<Duration>,
+    pub(super) query_tokens: bool,
+    pub(super) sockets_end_with_key: bool,
+    pub(super) single_use_tokens: bool,
+    pub(super) remember: Option<Remember>,
 }
 
 impl ConfigBuilder {
@@ -454,170 +448,13 @@ impl ConfigBuilder {
         })
     }
 
-    fn asked_scopes(&self) -> &str {
+    pub(super) fn asked_scopes(&self) -> &str {
         self.scopes.as_deref().or(self.profile.scopes).unwrap_or("openid profile email")
-    }
-
-    fn client_rules(
-        &self,
-        make: fn(&str, &str) -> Result<TokenRules, ConfigError>,
-        issuer: &Issuer,
-    ) -> Result<Option<TokenRules>, ConfigError> {
-        let Some(client_id) = &self.client_id else { return Ok(None) };
-        self.rules(make(&issuer.0, client_id)?.issuers(self.profile.issuers.clone())?).map(Some)
-    }
-
-    fn access_rules(&self, issuer: &Issuer) -> Result<TokenRules, ConfigError> {
-        let audience = match (&self.audience, &self.client_id) {
-            (Some(audience), _) => audience,
-            (None, Some(client_id)) => client_id,
-            (None, None) => return Err(ConfigError::new("audience", "is required")),
-        };
-        if Quirk::of_audiences([audience.as_str()].into_iter()) == Some(Quirk::MicrosoftGraph) {
-            return Err(ConfigError::new("audience", Quirk::MicrosoftGraph.to_string()));
-        }
-        let profile = &self.profile;
-        let bearer = self.bearer.as_ref().or(profile.bearer.as_ref());
-        let issuers = profile.access_token_issuers.as_ref().unwrap_or(&profile.issuers);
-        let mut rules = TokenRules::access(&issuer.0, audience)?
-            .accept(bearer.map_or(&[AccessToken::AtJwt], Vec::as_slice))?
-            .issuers(issuers.clone())?
-            .claims(&profile.access_token_claims);
-        if let Some(marks) = profile.access_token_marks {
-            rules = rules.marks(marks);
-        }
-        if let Some(claim) = profile.audience_claim {
-            rules = rules.audience_claim(claim);
-        }
-        self.rules(rules)
-    }
-
-    fn rules(&self, rules: TokenRules) -> Result<TokenRules, ConfigError> {
-        let rules = rules.algorithms(&self.algorithms)?.leeway(self.leeway)?.danger(self.danger);
-        Ok(self.max_token_age.into_iter().fold(rules, TokenRules::max_token_age))
-    }
-
-    fn registration(&self) -> Result<Option<Registration>, ConfigError> {
-        let Some(client_id) = &self.client_id else { return self.no_client() };
-        if client_id.is_empty() {
-            return Err(ConfigError::new("client_id", "is empty"));
-        }
-        let sign_in = self.redirect_uri.as_deref().map(|uri| self.sign_in(uri)).transpose()?;
-        check_parameters(&self.profile)?;
-        let (client_auth, credentials) = self.credentials()?;
-        Ok(Some(Registration { client_id: client_id.clone(), client_auth, credentials, sign_in }))
-    }
-
-    fn no_client(&self) -> Result<Option<Registration>, ConfigError> {
-        let secret = self.client_secret.is_some() || self.secret_source.is_some() || self.signer.is_some();
-        if !secret {
-            return Ok(None);
-        }
-        Err(ConfigError::new(
-            "client_id",
-            "is missing, and there is a secret or key that would never be used",
-        ))
-    }
-
-    fn sign_in(&self, redirect_uri: &str) -> Result<SignIn, ConfigError> {
-        let (scopes, profile) = (self.asked_scopes(), &self.profile);
-        if !scopes.split(' ').any(|scope| scope == "openid") {
-            return Err(ConfigError::new("scopes", "must contain openid"));
-        }
-        let usual = match self.response_type {
-            ResponseType::Code => ResponseMode::Query,
-            ResponseType::CodeIdToken => ResponseMode::FormPost,
-        };
-        let response_mode = self.response_mode.or(profile.response_mode).unwrap_or(usual);
-        if self.response_type == ResponseType::CodeIdToken && response_mode != ResponseMode::FormPost {
-            let problem = "must be form_post where an ID token comes with the code";
-            return Err(ConfigError::new("response_mode", problem));
-        }
-        if self.response_type == ResponseType::CodeIdToken && !profile.nonce.sends_one() {
-            let problem = "is code id_token, which needs a nonce";
-            return Err(ConfigError::new("response_type", problem));
-        }
-        Ok(SignIn {
-            redirect_uri: parse_redirect_uri(redirect_uri)?,
-            scopes: scopes.to_owned(),
-            response_type: self.response_type,
-            response_mode,
-            pushed: self.pushed,
-            userinfo: self.userinfo.unwrap_or(profile.userinfo),
-        })
-    }
-
-    /// One way to prove who the client is, and what that needs.
-    fn credentials(&self) -> Result<(ClientAuth, Credentials), ConfigError> {
-        let wrong = |problem| Err(ConfigError::new("client_auth", problem));
-        let source: Option<Arc<dyn SecretSource>> = match (&self.client_secret, &self.secret_source) {
-            (Some(secret), _) if secret.expose().is_empty() => {
-                return Err(ConfigError::new("client_secret", "is empty"));
-            }
-            (Some(_), Some(_)) => {
-                return Err(ConfigError::new("client_secret", "is set, and a source of it is set too"));
-            }
-            (Some(secret), None) => Some(Arc::new(Fixed(secret.clone()))),
-            (None, source) => source.as_ref().map(|source| Arc::clone(&source.0)),
-        };
-        let by_secret = self.profile.client_auth.unwrap_or(ClientAuth::Basic);
-        let auth = self.client_auth.unwrap_or(match (&source, &self.signer) {
-            (Some(_), _) => by_secret,
-            (None, Some(_)) => ClientAuth::PrivateKeyJwt,
-            (None, None) if self.profile.client_auth == Some(ClientAuth::Tls) => ClientAuth::Tls,
-            (None, None) => ClientAuth::None,
-        });
-        let by = match auth {
-            ClientAuth::Basic => SecretAuth::Basic,
-            ClientAuth::Post => SecretAuth::Post,
-            ClientAuth::SecretJwt => SecretAuth::Jwt,
-            _ if source.is_some() => {
-                return Err(ConfigError::new(
-                    "client_auth",
-                    format!("is {}, and there is a client_secret that would never be used", auth.name()),
-                ));
-            }
-            ClientAuth::PrivateKeyJwt => {
-                return match &self.signer {
-                    Some(signer) => Ok((auth, Credentials::Key(Arc::clone(&signer.0)))),
-                    None => wrong("is private_key_jwt, and there is no key to sign with"),
-                };
-            }
-            ClientAuth::Tls | ClientAuth::None if self.signer.is_some() => {
-                return wrong("goes without a signature, and there is a key that would never be used");
-            }
-            ClientAuth::Tls => return Ok((auth, Credentials::Certificate)),
-            ClientAuth::None => return Ok((auth, Credentials::None)),
-        };
-        if self.signer.is_some() {
-            return wrong("is by a client_secret, and there is a key that would never be used");
-        }
-        let short = |secret: &Secret| secret.expose().len() < HS256_SECRET;
-        match source {
-            Some(_) if by == SecretAuth::Jwt && self.client_secret.as_ref().is_some_and(short) => Err(
-                ConfigError::new("client_secret", "has fewer than 32 bytes, too few for client_secret_jwt"),
-            ),
-            Some(source) => Ok((auth, Credentials::Secret { by, source })),
-            None => Err(ConfigError::new("client_secret", "is required by the chosen client_auth")),
-        }
-    }
-}
-
-/// The fewest bytes of a secret for HS256
-/// ([OpenID Connect Core section 10.1](https://openid.net/specs/openid-connect-core-1_0.html#Signing)).
-const HS256_SECRET: usize = 32;
-
-/// A secret that stays the same.
-struct Fixed(Secret);
-
-impl SecretSource for Fixed {
-    fn secret(&self, _: UnixTime) -> Result<Secret, SigningFailed> {
-        Ok(self.0.clone())
     }
 }
 
 /// Somebody's own implementation of a part.
-struct Held<T: ?Sized>(Arc<T>);
+pub(super) struct Held<T: ?Sized>(pub(super) Arc<T>);
 
 impl<T: ?Sized> Clone for Held<T> {
     fn clone(&self) -> Self {
