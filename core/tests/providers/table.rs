@@ -72,8 +72,9 @@ pub(crate) const PROVIDERS: [Provider; 16] = [
         call: "entra(tenants)",
         issuer: "`https://login.microsoftonline.com/common/v2.0` or `…/organizations/v2.0`",
         peculiar: "The metadata speaks for all tenants, as `{tenantid}`; tokens speak for one, and only those \
-                   listed are taken. Access tokens may be of version 1. Those for Microsoft Graph are nobody \
-                   else's.",
+                   listed are taken. Access tokens may be of version 1, and must name their client, as ID \
+                   tokens do not. Those for Microsoft Graph are nobody else's. A key that is for one tenant \
+                   signs for that one alone.",
     },
     Provider {
         fixture: "entra_tenant",
@@ -104,7 +105,7 @@ pub(crate) const PROVIDERS: [Provider; 16] = [
         call: "keycloak()",
         issuer: "`https://HOST/realms/REALM`",
         peculiar: "Access tokens are for `account` unless an audience mapper says more, and name their client \
-                   as `azp`.",
+                   as `azp`. Their claim `typ` must say `Bearer`, as an ID token's says `ID`.",
     },
     Provider {
         fixture: "kubernetes",
