@@ -126,12 +126,11 @@ impl Asker<'_> {
         secrets: impl IntoIterator<Item = &'s Secret>,
         timeout: Duration,
     ) -> Request {
-        let own = self.config.profile.token_parameters.iter();
-        let all: Vec<_> = parameters
-            .iter()
-            .copied()
-            .chain(own.map(|(name, value)| (name.as_str(), value.expose())))
-            .collect();
+        let own = &self.config.profile.token_parameters;
+        let named = own.iter().map(|(name, value)| (name.as_str(), value.expose()));
+        let all: Vec<_> = parameters.iter().copied().chain(named).collect();
+        let mut secrets: Vec<&Secret> = secrets.into_iter().collect();
+        secrets.extend(own.iter().map(|(_, value)| value));
         self.request(&self.metadata.token_endpoint, Purpose::Token, &all, secrets, timeout)
     }
 

@@ -143,6 +143,11 @@ fn a_profile_adds_to_token_requests() {
     let (sent, _) = redeemed(&scene);
     assert_eq!(sent["resource"], "urn:api & more");
     assert_eq!(sent["grant_type"], "authorization_code");
+    let shown = format!("{:?}", own().token_parameter("registration_secret", "hidden"));
+    assert!(
+        shown.contains("registration_secret") && !shown.contains("hidden"),
+        "it may be a secret: {shown}"
+    );
 }
 
 #[test]
