@@ -241,6 +241,6 @@ impl Oidc {
     }
 
     fn hinted_client(&self, hint: Option<&Secret>) -> &Client {
-        hint.map_or(self.client(), |id_token| self.guard.judge_of_sign_in(id_token.expose()))
+        hint.map_or(self.client(), |hint| self.guard.judge_of_sign_in(hint.expose()))
     }
 }
