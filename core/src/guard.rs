@@ -36,6 +36,7 @@ use answer::Answer;
 use back_channel::MAX_LOGOUT_FORM;
 use providers::Choice;
 use refresh::Refreshes;
+use resource::telling;
 use seat::Absent;
 
 pub use identity::Identity;
@@ -199,7 +200,10 @@ impl Guard {
 
     /// A token wins over the session and never falls back to it.
     fn admit(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {
-        self.telling_resource(self.judge_credentials(incoming, required, now), now)
+        match &self.home.config().resource {
+            None => self.judge_credentials(incoming, required, now),
+            Some(resource) => telling(resource, self.judge_credentials(incoming, required, now), now),
+        }
     }
 
     fn judge_credentials(&self, incoming: Incoming<'_>, required: bool, now: UnixTime) -> Step<Verdict> {

@@ -6,6 +6,7 @@ use http::{HeaderValue, Method};
 
 use super::answer::Answer;
 use super::{Guard, Incoming, Verdict};
+use crate::resource::Resource;
 use crate::step::Step;
 use crate::time::UnixTime;
 
@@ -21,24 +22,30 @@ impl Guard {
         Some(answer.header(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")).into())
     }
 
-    /// With the document's address in every challenge
-    /// ([section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)).
+    /// With the document's address in every challenge, if there is one.
     pub(super) fn telling_resource(&self, verdict: Step<Verdict>, now: UnixTime) -> Step<Verdict> {
-        let Some(resource) = &self.home.config().resource else { return verdict };
-        let parameter = format!("resource_metadata=\"{}\"", resource.metadata_url);
-        verdict.map(now, move |mut verdict| {
-            if let Verdict::Reply { headers, .. } = &mut verdict {
-                for (_, value) in headers.iter_mut().filter(|(name, _)| name == WWW_AUTHENTICATE) {
-                    let told = value.to_str().ok().filter(|challenge| !challenge.contains(&parameter));
-                    let told = told.and_then(|challenge| {
-                        HeaderValue::try_from(format!("{challenge}, {parameter}")).ok()
-                    });
-                    if let Some(told) = told {
-                        *value = told;
-                    }
+        match &self.home.config().resource {
+            None => verdict,
+            Some(resource) => telling(resource, verdict, now),
+        }
+    }
+}
+
+/// With the document's address in every challenge
+/// ([section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1)).
+pub(super) fn telling(resource: &Resource, verdict: Step<Verdict>, now: UnixTime) -> Step<Verdict> {
+    let parameter = format!("resource_metadata=\"{}\"", resource.metadata_url);
+    verdict.map(now, move |mut verdict| {
+        if let Verdict::Reply { headers, .. } = &mut verdict {
+            for (_, value) in headers.iter_mut().filter(|(name, _)| name == WWW_AUTHENTICATE) {
+                let told = value.to_str().ok().filter(|challenge| !challenge.contains(&parameter));
+                let told = told
+                    .and_then(|challenge| HeaderValue::try_from(format!("{challenge}, {parameter}")).ok());
+                if let Some(told) = told {
+                    *value = told;
                 }
             }
-            verdict
-        })
-    }
+        }
+        verdict
+    })
 }
