@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oidc_core::error::{ConfigError, TokenError, UsageError};
+use oidc_core::error::{ConfigError, TokenError};
 use oidc_core::guard::Policy;
 use oidc_core::introspection::{Introspection, TokenHint};
 use oidc_core::keys::KeyStatus;
@@ -10,7 +10,7 @@ use oidc_core::login::{LoginState, Redirect};
 use oidc_core::service::ServiceToken;
 use oidc_core::userinfo::Userinfo;
 use oidc_core::{
-    Callback, Claims, Client, Config, Error, Guard, Identity, Incoming, LoginOptions, Secret, Session, Step,
+    Callback, Claims, Client, Config, Error, Guard, Identity, Incoming, LoginOptions, Secret, Session,
     Verdict,
 };
 
@@ -123,7 +123,7 @@ impl Oidc {
     /// # Errors
     /// [`Error`].
     pub async fn finish_login(&self, login: LoginState, callback: Callback) -> Result<Session, Error> {
-        self.run(|now| self.client_of(&login).finish_login(login, callback, now)).await
+        self.run(|now| self.guard.client_of_sign_in(&login).finish_login(login, callback, now)).await
     }
 
     /// See [`Client::verify_id_token`].
@@ -177,17 +177,19 @@ impl Oidc {
     /// See [`Client::introspect`]. Of several providers, one has to be named before, by [`at`](Self::at).
     ///
     /// # Errors
-    /// [`Error`]; [`UsageError::OtherProvider`] where it is not told which provider's token this is.
+    /// [`Error`]; [`OtherProvider`](oidc_core::error::UsageError::OtherProvider) where it is not told which provider's token this is.
     pub async fn introspect(&self, token: &Secret) -> Result<Option<Introspection>, Error> {
-        self.run(|now| self.the_only_client(|client| client.introspect(token, now))).await
+        let client = self.guard.only_client()?;
+        self.run(|now| client.introspect(token, now)).await
     }
 
     /// See [`Client::revoke`]. Of several providers, one has to be named before, by [`at`](Self::at).
     ///
     /// # Errors
-    /// [`Error`]; [`UsageError::OtherProvider`] where it is not told which provider's token this is.
+    /// [`Error`]; [`OtherProvider`](oidc_core::error::UsageError::OtherProvider) where it is not told which provider's token this is.
     pub async fn revoke(&self, token: &Secret, hint: TokenHint) -> Result<(), Error> {
-        self.run(|now| self.the_only_client(|client| client.revoke(token, hint, now))).await
+        let client = self.guard.only_client()?;
+        self.run(|now| client.revoke(token, hint, now)).await
     }
 
     /// See [`Client::logout_url`]; of several providers, that of the ID token.
@@ -195,9 +197,8 @@ impl Oidc {
     /// # Errors
     /// [`Error`].
     pub async fn logout_url(&self, hint: Option<&Secret>, state: &str) -> Result<Option<String>, Error> {
-        self.run(|now| self.hinted_client(hint).logout_url(hint, state, now))
-            .await
-            .map(|url| url.map(String::from))
+        let client = hint.map_or(self.client(), |hint| self.guard.judge_of_sign_in(hint.expose()));
+        self.run(|now| client.logout_url(hint, state, now)).await.map(|url| url.map(String::from))
     }
 
     /// Renews metadata and keys if that is due: see [`Guard::renew_keys`]. At a server's start, whether the provider answers.
@@ -214,12 +215,6 @@ impl Oidc {
         self.guard.key_status(now())
     }
 
-    /// The client that a sign-in started with, or the first: which then refuses it.
-    fn client_of(&self, login: &LoginState) -> &Client {
-        let issuer = login.issuer();
-        self.guard.clients().find(|client| client.config().issuer() == issuer).unwrap_or(self.client())
-    }
-
     /// Whom one has admitted, the other would have admitted: all their providers are the same.
     #[cfg(any(feature = "actix", feature = "tower"))]
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
@@ -227,20 +222,5 @@ impl Oidc {
             oidc.guard.clients().map(|client| std::ptr::from_ref(client.config())).collect()
         };
         of(self) == of(other)
-    }
-
-    /// A token says nothing of who gave it: it is sent to nobody where that could be somebody else.
-    fn the_only_client<T: std::marker::Send + 'static>(
-        &self,
-        ask: impl FnOnce(&Client) -> Step<Result<T, Error>>,
-    ) -> Step<Result<T, Error>> {
-        if self.guard.clients().count() > 1 {
-            return Step::Done(Err(UsageError::OtherProvider.into()));
-        }
-        ask(self.client())
-    }
-
-    fn hinted_client(&self, hint: Option<&Secret>) -> &Client {
-        hint.map_or(self.client(), |hint| self.guard.judge_of_sign_in(hint.expose()))
     }
 }

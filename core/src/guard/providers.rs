@@ -8,7 +8,8 @@ use super::{Browser, Guard, Incoming};
 use crate::cache::KeyStatus;
 use crate::client::Client;
 use crate::entropy;
-use crate::error::{ConfigError, TokenError};
+use crate::error::{ConfigError, TokenError, UsageError};
+use crate::login::LoginState;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::step::Step;
@@ -79,6 +80,21 @@ impl Guard {
     #[must_use]
     pub fn client_for(&self, session: &Session) -> &Client {
         self.client_of_session(session).unwrap_or(&self.client)
+    }
+
+    /// The client that a sign-in started with, or the first: which then refuses it.
+    #[must_use]
+    pub fn client_of_sign_in(&self, login: &LoginState) -> &Client {
+        self.client_called(login.issuer()).unwrap_or(&self.client)
+    }
+
+    /// The one client there is: a token by itself says nothing of who gave it, and is sent to nobody where that could be
+    /// somebody else.
+    ///
+    /// # Errors
+    /// [`UsageError::OtherProvider`] where there are [several](Self::several): [`only`](Self::only) names one.
+    pub fn only_client(&self) -> Result<&Client, UsageError> {
+        if self.others.is_empty() { Ok(&self.client) } else { Err(UsageError::OtherProvider) }
     }
 
     /// The client that is to judge a bearer token: the first, where none is the issuer's, says why it is refused.
