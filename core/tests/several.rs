@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderMap, HeaderValue, Method};
 use oidc_core::config::{ConfigBuilder, ResponseMode, ResponseType};
@@ -976,4 +977,21 @@ fn a_policy_names_the_issuers_whose_word_counts() {
         assert_eq!(answer.status.map_or(200, |status| status.as_u16()), expected, "{issuer}");
         assert!(expected == 200 || answer.code() == "issuer_mismatch");
     }
+}
+
+#[test]
+fn the_application_is_asked_to_choose_only_where_somebody_is_to_sign_in() {
+    let mut world = world();
+    let mut browser = signed_in(&mut world, B);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    world.guard = world.guard.clone().choose_by(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    assert!(browser.open(&mut world, "/").identity.is_some());
+    assert_eq!(browser.ask(&mut world, Ask::get("/api/x")).status, None);
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    let page = world.ask(Ask::get("/x").page().required());
+    assert_eq!((page.status(), asked.load(Ordering::Relaxed)), (303, 1));
 }

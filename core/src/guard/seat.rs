@@ -75,10 +75,15 @@ impl Visit {
 }
 
 impl Guard {
+    /// The same for a request that may lead to a sign-in, of which the application chooses the provider.
+    pub(super) fn visit_to_sign_in(&self, browser: &Arc<Browser>, incoming: &Incoming<'_>) -> Visit {
+        Visit { client: self.chosen(incoming).cloned(), ..self.visit(browser, incoming) }
+    }
+
     pub(super) fn visit(&self, browser: &Arc<Browser>, incoming: &Incoming<'_>) -> Visit {
         Visit {
             browser: Arc::clone(browser),
-            client: self.chosen(incoming).cloned(),
+            client: Some(self.client.clone()),
             jar: browser.cookies_of(incoming),
             shape: Shape::of(incoming),
             absent: Absent::Admitted,
@@ -96,7 +101,11 @@ impl Guard {
         let Some(browser) = &self.browser else {
             return Step::Done(without_identity(Shape::of(incoming), absent, Vec::new()));
         };
-        let visit = Arc::new(Visit { absent, ..self.visit(browser, incoming) });
+        let visit = match absent {
+            Absent::SentToSignIn => self.visit_to_sign_in(browser, incoming),
+            Absent::Admitted | Absent::Refused => self.visit(browser, incoming),
+        };
+        let visit = Arc::new(Visit { absent, ..visit });
         let this = self.clone();
         self.seated(&visit, now).then(now, move |seated, now| match seated {
             Ok(Some(seated)) => this.admit_seated(&visit, seated, now),

@@ -58,10 +58,13 @@ impl Guard {
                 _ => {}
             }
         }
-        let (this, mut visit) = (self.clone(), self.visit(browser, &incoming));
-        if let Some(issuer) = named {
-            visit.client = self.client_called(&issuer).cloned();
-        }
+        let this = self.clone();
+        let visit = match named {
+            Some(issuer) => {
+                Visit { client: self.client_called(&issuer).cloned(), ..self.visit(browser, &incoming) }
+            }
+            None => self.visit_to_sign_in(browser, &incoming),
+        };
         self.found(&visit, now).then(now, move |found, now| {
             // A store that cannot tell is no reason against a sign-in.
             let dead = if matches!(found, Ok(None)) { visit.cleared() } else { Vec::new() };

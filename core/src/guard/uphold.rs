@@ -47,7 +47,7 @@ impl Guard {
 
     fn asker(&self, incoming: &Incoming<'_>) -> Asker {
         let browser = self.browser.as_ref().filter(|_| self.may_redirect(incoming));
-        let person = browser.map(|browser| self.visit(browser, incoming));
+        let person = browser.map(|browser| self.visit_to_sign_in(browser, incoming));
         Asker { shape: Shape::of(incoming), target: incoming.target.to_owned(), person }
     }
 
