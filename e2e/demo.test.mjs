@@ -42,9 +42,20 @@ for (const example of ["axum", "actix", "rouille"]) {
   });
 }
 
-async function stage(t, example, act) {
+for (const [auth, alg] of [["secret_jwt", "ES256"], ["post", "PS256"], ["none", "EdDSA"]]) {
+  test(`the demo's own provider follows the settings: ${auth}, ${alg}`, { timeout: 60_000 }, async (t) => {
+    const { app, page } = await stage(t, "axum", auth, { OIDC_CLIENT_AUTH: auth, OIDC_ALGORITHMS: alg });
+    await page.goto(`${app.url}/profile`);
+    await page.click("#user-ada");
+    await page.click("#allow");
+    await arriveAt(page, app.url, "/profile");
+    await seesClaims(page, "sub", "iss");
+  });
+}
+
+async function stage(t, example, act, env = {}) {
   const name = `${example}-demo-${act}`;
-  const app = await startServer(example, { url: await freeUrl(), log: name, env: {} });
+  const app = await startServer(example, { url: await freeUrl(), log: name, env });
   t.after(() => app.stop());
   const { page, context, close } = await openBrowser({ javaScriptEnabled: false });
   const shot = (what) => screenshot(page, `${name}-${what}`);

@@ -14,7 +14,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 use oidc_core::Identity;
 use oidc_core::keys::KeyStatus;
-use oidc_dev_provider::{DevClient, DevProvider, Running};
+use oidc_dev_provider::{DevClient, DevClientAuth, DevProvider, Running};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
@@ -54,7 +54,7 @@ impl Demo {
             ("OIDC_REDIRECT_URI", _) => Some(format!("http://{}/callback", self.address)),
             ("OIDC_ISSUER", Some(provider)) => Some(provider.issuer()),
             ("OIDC_CLIENT_ID", Some(_)) => Some("demo-client".to_owned()),
-            ("OIDC_CLIENT_SECRET", Some(_)) if !is_public() => Some("demo-secret".to_owned()),
+            ("OIDC_CLIENT_SECRET", Some(_)) => demo_secret().map(str::to_owned),
             _ => None,
         })
     }
@@ -67,6 +67,10 @@ impl Demo {
         provider.add_client(DevClient {
             id: self.variable("OIDC_CLIENT_ID").unwrap_or_default(),
             secret: self.variable("OIDC_CLIENT_SECRET"),
+            auth: match self.variable("OIDC_CLIENT_AUTH").as_deref() {
+                Some("secret_jwt") => DevClientAuth::SecretJwt,
+                _ => DevClientAuth::Any,
+            },
             redirect_uris: named(self.redirect_uri()),
             post_logout_redirect_uris: named(self.address_of("/logged-out")),
             back_channel_logout_uri: self.address_of("/backchannel-logout").map(String::from),
@@ -122,10 +126,14 @@ fn environment(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The client is one without a secret.
-fn is_public() -> bool {
-    environment("OIDC_CLIENT_ID").is_some()
-        || environment("OIDC_CLIENT_AUTH").is_some_and(|auth| auth == "none")
+/// The secret of the demo's own client, if it is one with a secret.
+fn demo_secret() -> Option<&'static str> {
+    match environment("OIDC_CLIENT_AUTH").as_deref() {
+        _ if environment("OIDC_CLIENT_ID").is_some() => None,
+        Some("none" | "private_key_jwt") => None,
+        Some("secret_jwt") => Some("demo-secret, long enough to authenticate assertions by HS256"),
+        _ => Some("demo-secret"),
+    }
 }
 
 fn log_to_stderr() -> Result<(), String> {
